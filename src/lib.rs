@@ -1,7 +1,27 @@
 //! NacreDB: Redis's data model as a library, in one file.
 
+mod command;
+mod db;
 mod ds;
+mod effect;
+mod engine;
 pub mod error;
+mod keyspace;
 pub mod storage;
+mod sys;
+mod value;
 
+pub use command::reply::Reply;
+pub use command::run::{RunRead, RunWrite};
+pub use command::string::{StringRead, StringWrite};
+pub use db::{Builder, Db};
+pub use engine::options::{Ack, CompactionPolicy};
+pub use engine::snapshot::Snapshot;
+pub use engine::transaction::Transaction;
 pub use error::{CommandError, Error, StorageError};
+pub use sys::clock::{Clock, ManualClock, SystemClock};
+
+/// The traits that give databases, snapshots and transactions their methods.
+pub mod prelude {
+    pub use crate::command::string::{StringRead, StringWrite};
+}
