@@ -3,3 +3,5 @@
 //! Called by `engine` only. Payloads are opaque here: this module knows frames and blocks, not keys.
 
 pub mod backend;
+pub mod memory;
+pub mod sim;
