@@ -170,7 +170,10 @@ pub(super) fn read_index(
         && index_off.checked_add(index_len) == Some(footer_off)
         && count * BLOCK_HEADER_LEN as u64 <= index_off - SNAPSHOT_OFFSET;
     if !consistent {
-        return Err(corrupt(footer_off, "the snapshot's footer does not fit the file"));
+        return Err(corrupt(
+            footer_off,
+            "the snapshot's footer does not fit the file",
+        ));
     }
     let mut bytes = zeroed(index_len as usize)?;
     read_exact(file, &mut bytes, index_off)?;
@@ -191,7 +194,10 @@ pub(super) fn read_index(
         };
         if block.offset != next {
             let at = index_off + (number * INDEX_ENTRY_LEN) as u64;
-            return Err(corrupt(at, "the snapshot's blocks do not follow one another"));
+            return Err(corrupt(
+                at,
+                "the snapshot's blocks do not follow one another",
+            ));
         }
         next += block.stored_len();
         index.entries += u64::from(block.entries);
@@ -199,7 +205,10 @@ pub(super) fn read_index(
         index.blocks.push(block);
     }
     if next != index_off || index.entries != u64_at(&footer, 16) {
-        return Err(corrupt(footer_off, "the snapshot's footer does not fit its index"));
+        return Err(corrupt(
+            footer_off,
+            "the snapshot's footer does not fit its index",
+        ));
     }
     if blocks_crc != u32_at(&footer, 48) {
         return Err(corrupt(footer_off, "the checksum over the block checksums"));

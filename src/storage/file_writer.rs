@@ -111,11 +111,11 @@ impl FileWriter {
             return Err(StorageError::Locked);
         }
         if let Some(original) = original {
-            self.file
-                .adopt_attributes(original)
-                .map_err(|error| StorageError::CompactionBlocked {
+            self.file.adopt_attributes(original).map_err(|error| {
+                StorageError::CompactionBlocked {
                     reason: format!("owner and mode of the file cannot be kept: {error}").into(),
-                })?;
+                }
+            })?;
         }
         if estimate > 0 {
             match self.file.allocate(0, estimate) {
@@ -296,7 +296,10 @@ impl FileWriter {
         let (a, b) = read_headers(self.file.as_ref())?;
         let (header, damaged) = choose(&a, &b)?;
         if header != self.header || damaged.a || damaged.b {
-            return Err(super::header::corrupt(0, "the new file's headers read back differently"));
+            return Err(super::header::corrupt(
+                0,
+                "the new file's headers read back differently",
+            ));
         }
         read_index(self.file.as_ref(), &self.header).map(|_| ())
     }

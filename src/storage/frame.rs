@@ -177,9 +177,7 @@ pub(super) fn content_fault(header: &FrameHeader, payload: &[u8]) -> Option<&'st
     let fits = match kind {
         FrameKind::Open => payload.len() == OPEN_PAYLOAD_LEN,
         FrameKind::Time => payload.len() == 8,
-        FrameKind::Close => {
-            payload.len() == CLOSE_PAYLOAD_LEN && u64_at(payload, 0) == header.lsn
-        }
+        FrameKind::Close => payload.len() == CLOSE_PAYLOAD_LEN && u64_at(payload, 0) == header.lsn,
         FrameKind::Pad => payload.iter().all(|byte| *byte == 0),
         FrameKind::Data => true,
     };
@@ -218,7 +216,10 @@ mod tests {
             assert_eq!(header.frame_len(), frame.len() as u64);
             assert_eq!(header.crc, sum);
             assert_eq!(header.crc, frame_crc(77, frame));
-            assert_eq!((header.lsn, header.prev_crc, header.durable_lsn), (64, 5, 8));
+            assert_eq!(
+                (header.lsn, header.prev_crc, header.durable_lsn),
+                (64, 5, 8)
+            );
             assert_eq!((header.kind, header.flags, header.ops), (2, 0, 9));
             assert_eq!(&frame[32..32 + len], &payload[..]);
             assert!(frame[32 + len..].iter().all(|byte| *byte == 0));

@@ -20,7 +20,7 @@ pub(super) const SNAPSHOT_OFFSET: u64 = 2 * HEADER_LEN as u64;
 pub(super) const SECTION_ALIGN: u64 = 4096;
 /// First bytes of every file. The high bit shows a 7-bit channel, CR LF a text conversion, 0x1A
 /// stops a listing, and the lone LF shows the reverse conversion.
-pub(super) const MAGIC: [u8; 12] = *b"\x89NACRE\r\n\x1a\n\0";
+pub(super) const MAGIC: [u8; 12] = *b"\x89NACRE\r\n\x1a\n\0\xff";
 /// Newest format this build reads and the only one that it writes.
 pub(super) const MAJOR: u16 = 1;
 const MINOR: u16 = 0;
@@ -122,8 +122,8 @@ impl Header {
         }
         // A newer major version may place its checksum elsewhere, so it is judged first.
         let major = u16_at(bytes, 12);
-        let sealed = u32_at(bytes, CRC_AT)
-            == crc(salt_seed(u64_at(bytes, 56)), &[&bytes[..CRC_AT]]);
+        let sealed =
+            u32_at(bytes, CRC_AT) == crc(salt_seed(u64_at(bytes, 56)), &[&bytes[..CRC_AT]]);
         if !sealed {
             return Err(if major > MAJOR {
                 HeaderFault::Newer(major)
@@ -229,10 +229,7 @@ pub(super) enum HeaderFault {
 }
 
 /// Chooses between the two copies. The flags say which of them is damaged.
-pub(super) fn choose(
-    a: &[u8],
-    b: &[u8],
-) -> Result<(Header, DamagedHeaders), StorageError> {
+pub(super) fn choose(a: &[u8], b: &[u8]) -> Result<(Header, DamagedHeaders), StorageError> {
     let first = Header::decode(a, 0);
     let second = Header::decode(b, HEADER_LEN as u64);
     match (first, second) {
@@ -265,9 +262,18 @@ pub(super) struct DamagedHeaders {
 /// What a file without our magic looks like.
 pub(super) fn foreign(bytes: &[u8]) -> &'static str {
     let known: [(&[u8], &'static str); 9] = [
-        (b"\x89NACRE\n\x1a\n", "CR was removed by a text-mode transfer"),
-        (b"\x89NACRE\r\r\n", "LF was made CR LF by a text-mode transfer"),
-        (b"\x89NACRE\r\n\x1a\r\n", "LF was made CR LF by a text-mode transfer"),
+        (
+            b"\x89NACRE\n\x1a\n",
+            "CR was removed by a text-mode transfer",
+        ),
+        (
+            b"\x89NACRE\r\r\n",
+            "LF was made CR LF by a text-mode transfer",
+        ),
+        (
+            b"\x89NACRE\r\n\x1a\r\n",
+            "LF was made CR LF by a text-mode transfer",
+        ),
         (b"\x09NACRE", "the eighth bit was removed by a transfer"),
         (b"\xc2\x89NACRE", "the bytes were recoded as UTF-8 text"),
         (b"REDIS", "a Redis RDB file"),
@@ -299,7 +305,13 @@ mod tests {
     use super::*;
 
     fn header() -> Header {
-        let mut header = Header::new([7; 16], 0x1122_3344_5566_7788, 1_700_000_000_000, 64, [9; 64]);
+        let mut header = Header::new(
+            [7; 16],
+            0x1122_3344_5566_7788,
+            1_700_000_000_000,
+            64,
+            [9; 64],
+        );
         header.snapshot_len = 64;
         header.log_off = 12_288;
         header
@@ -321,7 +333,9 @@ mod tests {
             let (found, damaged) = match choose(&bad, &good) {
                 Ok(found) => found,
                 // A flip in the version field reads as a newer version: refused, never misread.
-                Err(StorageError::UnsupportedVersion { .. }) if (96..112).contains(&bit) => continue,
+                Err(StorageError::UnsupportedVersion { .. }) if (96..112).contains(&bit) => {
+                    continue;
+                }
                 Err(error) => panic!("bit {bit}: {error}"),
             };
             assert_eq!(found, header(), "bit {bit}");
@@ -339,7 +353,10 @@ mod tests {
         seal(&mut bytes);
         assert!(matches!(
             choose(&bytes, &bytes),
-            Err(StorageError::UnsupportedVersion { found: 2, supported: 1 })
+            Err(StorageError::UnsupportedVersion {
+                found: 2,
+                supported: 1
+            })
         ));
         let mut other = header();
         other.incompat = 0b101;
@@ -361,7 +378,9 @@ mod tests {
         bytes[0] = 0x09;
         assert!(matches!(
             choose(&bytes, &bytes),
-            Err(StorageError::NotADatabase { what: "the eighth bit was removed by a transfer" })
+            Err(StorageError::NotADatabase {
+                what: "the eighth bit was removed by a transfer"
+            })
         ));
     }
 

@@ -27,9 +27,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crossbeam::utils::CachePadded;
 use parking_lot::{Condvar, Mutex};
 
+use super::Stamp;
 use super::backend::StorageFile;
 use super::bytes::{is_full, write_all_at};
-use super::frame::{FrameKind, MAX_PAYLOAD_LEN, close_payload};
+use super::frame::{FrameKind, MAX_PAYLOAD_LEN, close_payload, open_payload};
 use super::scan::Layout;
 use crate::error::StorageError;
 pub(super) use state::{Io, State};
@@ -101,11 +102,11 @@ pub struct LogStats {
     pub unlinked: bool,
 }
 
-pub(super) const MODE_OK: u8 = 0;
-pub(super) const MODE_FULL: u8 = 1;
-pub(super) const MODE_POISONED: u8 = 2;
-pub(super) const MODE_CLOSED: u8 = 3;
-pub(super) const MODE_READ_ONLY: u8 = 4;
+const MODE_OK: u8 = 0;
+const MODE_FULL: u8 = 1;
+const MODE_POISONED: u8 = 2;
+const MODE_CLOSED: u8 = 3;
+const MODE_READ_ONLY: u8 = 4;
 
 /// The append log of one open file. All methods may be called from any thread.
 #[derive(Debug)]
@@ -356,6 +357,20 @@ impl Log {
         self.sync_file(io.file.as_ref(), io.layout)
     }
 
+    /// Marks that the file was opened for writing, durably: the first frame after recovery.
+    pub(super) fn mark_open(&self, stamp: &Stamp, cut_bytes: u64) -> Result<(), StorageError> {
+        {
+            let mut state = self.state.lock();
+            let at = state.end_lsn;
+            state.time_ms = state.time_ms.max(stamp.unix_ms);
+            let payload = open_payload(&stamp.epoch(), at, cut_bytes, state.time_ms);
+            state.push(FrameKind::Open, 0, at, &payload);
+            self.end.store(state.end_lsn, Ordering::Release);
+        }
+        self.last_sync_ms.store(stamp.unix_ms, Ordering::Relaxed);
+        self.sync()
+    }
+
     /// LSN after the last appended frame.
     #[must_use]
     pub fn end_lsn(&self) -> u64 {
@@ -411,8 +426,8 @@ impl Log {
         }
     }
 
-    pub(super) fn mode(&self) -> u8 {
-        self.mode.load(Ordering::Acquire)
+    pub(super) fn is_closed(&self) -> bool {
+        self.mode.load(Ordering::Acquire) >= MODE_CLOSED
     }
 
     fn durability_lost(&self) -> StorageError {

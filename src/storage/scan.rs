@@ -9,6 +9,8 @@
 //!
 //! It never writes.
 
+use std::sync::Arc;
+
 use super::backend::StorageFile;
 use super::bytes::{crc, grow_zeroed, read_exact, read_up_to};
 use super::frame::{FRAME_HEADER_LEN, FrameHeader, FrameKind, content_fault, frame_crc};
@@ -86,8 +88,8 @@ pub(super) enum Step<'a> {
 
 /// Reads verified frames one after another.
 #[derive(Debug)]
-pub(super) struct FrameScanner<'a> {
-    file: &'a dyn StorageFile,
+pub(super) struct FrameScanner {
+    file: Arc<dyn StorageFile>,
     layout: Layout,
     /// File position of the next frame.
     next: u64,
@@ -100,11 +102,11 @@ pub(super) struct FrameScanner<'a> {
     window_off: u64,
 }
 
-impl<'a> FrameScanner<'a> {
+impl FrameScanner {
     /// A scan of the whole log of a file that is `end` bytes long.
-    pub(super) fn new(file: &'a dyn StorageFile, layout: Layout, end: u64) -> Self {
+    pub(super) fn new(file: &Arc<dyn StorageFile>, layout: Layout, end: u64) -> Self {
         Self {
-            file,
+            file: Arc::clone(file),
             layout,
             next: layout.log_off,
             end,
@@ -117,14 +119,14 @@ impl<'a> FrameScanner<'a> {
     /// A scan of the frames in `[from_lsn, to_lsn)`, both frame boundaries; the first frame's chain
     /// is taken as it is.
     pub(super) fn between(
-        file: &'a dyn StorageFile,
+        file: &Arc<dyn StorageFile>,
         layout: Layout,
         from_lsn: u64,
         to_lsn: u64,
     ) -> Self {
         let next = layout.position(from_lsn);
         Self {
-            file,
+            file: Arc::clone(file),
             layout,
             next,
             end: layout.position(to_lsn),
@@ -160,7 +162,9 @@ impl<'a> FrameScanner<'a> {
         let at = (self.next - self.window_off) as usize;
         let header = FrameHeader::decode(&self.window[at..]);
         if let Some(reason) = self.misplaced(&header, left) {
-            let zeros = self.window[at..at + FRAME_HEADER_LEN].iter().all(|b| *b == 0);
+            let zeros = self.window[at..at + FRAME_HEADER_LEN]
+                .iter()
+                .all(|b| *b == 0);
             return Ok(Step::Bad(if zeros { "zeros" } else { reason }));
         }
         let frame_len = header.frame_len();
@@ -173,8 +177,7 @@ impl<'a> FrameScanner<'a> {
         if frame_len <= CHUNK && frame_crc(self.layout.seed, bytes) != header.crc {
             return Ok(Step::Bad("a frame's checksum"));
         }
-        let (payload, padding) =
-            bytes[FRAME_HEADER_LEN..].split_at(header.len as usize);
+        let (payload, padding) = bytes[FRAME_HEADER_LEN..].split_at(header.len as usize);
         let fault = if padding.iter().any(|byte| *byte != 0) {
             Some("a frame's padding")
         } else {
@@ -225,7 +228,7 @@ impl<'a> FrameScanner<'a> {
         }
         grow_zeroed(&mut self.window, want.max(kept))?;
         read_exact(
-            self.file,
+            self.file.as_ref(),
             &mut self.window[kept..],
             self.next + kept as u64,
         )
@@ -233,17 +236,12 @@ impl<'a> FrameScanner<'a> {
 
     /// The checksum of a frame of `len` bytes, read piece by piece.
     fn long_crc(&self, len: u64) -> Result<u32, StorageError> {
-        stream_crc(self.file, self.layout.seed, self.next + 4, len - 4)
+        stream_crc(self.file.as_ref(), self.layout.seed, self.next + 4, len - 4)
     }
 }
 
 /// The checksum of `len` bytes of the file, in pieces.
-fn stream_crc(
-    file: &dyn StorageFile,
-    seed: u32,
-    from: u64,
-    len: u64,
-) -> Result<u32, StorageError> {
+fn stream_crc(file: &dyn StorageFile, seed: u32, from: u64, len: u64) -> Result<u32, StorageError> {
     let mut piece = vec![0; len.min(CHUNK) as usize];
     let mut sum = seed;
     let mut done = 0;
@@ -301,8 +299,7 @@ pub(super) fn judge_tail(
                     return Ok(Tail::Hostile);
                 };
                 budget = rest;
-                let sum =
-                    stream_crc(file, layout.seed, position + 4, header.frame_len() - 4)?;
+                let sum = stream_crc(file, layout.seed, position + 4, header.frame_len() - 4)?;
                 if sum == header.crc {
                     return Ok(Tail::Rot {
                         witness_lsn: header.lsn,
