@@ -4,4 +4,6 @@
 
 pub mod backend;
 pub mod memory;
+pub mod os;
+pub(crate) mod registry;
 pub mod sim;
