@@ -203,3 +203,22 @@ fn interrupted_calls_are_repeated_and_empty_writes_are_errors() {
     assert_eq!(nonzero(0, 1).unwrap_err().kind(), io::ErrorKind::WriteZero);
     assert_eq!(nonzero(0, 0).unwrap(), 0);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs the path of a file system smaller than 1 GiB in NACRE_SMALL_FS"]
+fn space_that_a_full_disk_gave_in_part_is_given_back() {
+    let small = std::env::var("NACRE_SMALL_FS").unwrap();
+    let temp = tempfile::tempdir_in(small).unwrap();
+    let (storage, name) = OsStorage::for_path(temp.path().join("db")).unwrap();
+    let file = storage.create_new(&name).unwrap();
+    file.write_at(&[7; 5000], 0).unwrap();
+    let error = file.allocate(5000, 1 << 30).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    let metadata = fs::metadata(temp.path().join("db")).unwrap();
+    assert_eq!(metadata.len(), 5000);
+    assert!(metadata.blocks() * 512 <= 8192, "{}", metadata.blocks());
+    let mut back = [0; 5000];
+    assert_eq!(file.read_at(&mut back, 0).unwrap(), 5000);
+    assert_eq!(back, [7; 5000]);
+}

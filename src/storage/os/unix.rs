@@ -274,15 +274,12 @@ impl StorageFile for OsFile {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
-    let end = offset.checked_add(len).ok_or(io::ErrorKind::InvalidInput)?;
+    offset.checked_add(len).ok_or(io::ErrorKind::InvalidInput)?;
     let result = retry(|| fallocate(file, FallocateFlags::KEEP_SIZE, offset, len));
     if result.is_err() {
-        // A full disk may have given a part; without this it would stay taken behind the end.
-        let from = offset.max(file.metadata()?.len());
-        if from < end {
-            let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            let _ = retry(|| fallocate(file, punch, from, end - from));
-        }
+        // A full disk may have given a part, which would stay taken behind the end. Cutting to the length
+        // that the file has frees it; punching a hole there does nothing on ext4.
+        file.set_len(file.metadata()?.len())?;
     }
     result
 }
