@@ -17,6 +17,7 @@ use super::bytes::{round_up, write_all_at, write_error, zeroed};
 use super::frame::{FRAME_HEADER_LEN, FrameHeader, reseal};
 use super::header::{Header, SECTION_ALIGN, SNAPSHOT_OFFSET, choose};
 use super::open::read_headers;
+use super::registry::{OwnerProcess, register};
 use super::scan::Layout;
 use crate::error::StorageError;
 
@@ -41,6 +42,7 @@ pub(super) struct FileWriter {
     next_lsn: u64,
     prev_crc: u32,
     published: bool,
+    owner: OwnerProcess,
 }
 
 /// The start of every temporary name that belongs to the database `name`.
@@ -78,6 +80,13 @@ impl FileWriter {
         let file = storage
             .create_new(&temp)
             .map_err(|error| write_error("create", error))?;
+        let file = match register(file) {
+            Ok(file) => file,
+            Err(error) => {
+                let _ = storage.remove(&temp);
+                return Err(error);
+            }
+        };
         let seed = header.seed();
         let writer = Self {
             storage,
@@ -92,6 +101,7 @@ impl FileWriter {
             next_lsn: header.base_lsn,
             prev_crc: seed,
             published: false,
+            owner: OwnerProcess::current(),
             header,
         };
         // From here on a failure drops the writer, which removes the name.
@@ -103,13 +113,6 @@ impl FileWriter {
         original: Option<&dyn StorageFile>,
         estimate: u64,
     ) -> Result<Self, StorageError> {
-        let locked = self
-            .file
-            .try_lock()
-            .map_err(|error| StorageError::io("lock", error))?;
-        if !locked {
-            return Err(StorageError::Locked);
-        }
         if let Some(original) = original {
             self.file.adopt_attributes(original).map_err(|error| {
                 StorageError::CompactionBlocked {
@@ -317,7 +320,8 @@ impl FileWriter {
 
 impl Drop for FileWriter {
     fn drop(&mut self) {
-        if !self.published {
+        // A forked child's copy is not the child's to remove.
+        if !self.published && self.owner.check().is_ok() {
             // Best effort: what stays is removed by the next open.
             let _ = self.storage.remove(&self.temp);
         }

@@ -31,6 +31,7 @@ use super::Stamp;
 use super::backend::StorageFile;
 use super::bytes::{is_full, write_all_at};
 use super::frame::{FrameKind, MAX_PAYLOAD_LEN, close_payload, open_payload};
+use super::registry::OwnerProcess;
 use super::scan::Layout;
 use crate::error::StorageError;
 pub(super) use state::{Io, State};
@@ -131,6 +132,7 @@ pub struct Log {
     syncs: AtomicU64,
     throttled: AtomicU64,
     unlinked: AtomicBool,
+    owner: OwnerProcess,
 }
 
 /// Where a log continues: what recovery found.
@@ -172,6 +174,7 @@ impl Log {
             syncs: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
             unlinked: AtomicBool::new(false),
+            owner: OwnerProcess::current(),
         }
     }
 
@@ -315,6 +318,8 @@ impl Log {
     /// As [`commit`](Self::commit). On a full disk the log stays open and closing may be tried
     /// again; otherwise it is closed without the mark, and the next open examines the file.
     pub fn close(&self, now_ms: u64) -> Result<(), StorageError> {
+        // In a child the locks may have been copied while another thread held them.
+        self.owner.check()?;
         let _role = self.take_role();
         let mut io = self.io.lock();
         if self.mode.load(Ordering::Acquire) >= MODE_CLOSED {
@@ -333,6 +338,13 @@ impl Log {
             let _ = closed.is_ok() && io.file.set_len(end).is_ok();
         }
         closed
+    }
+
+    /// Closes, if this is the process that opened, at the time of the last frame; for drops.
+    pub(super) fn close_at_last_time(&self) {
+        if self.owner.check().is_ok() {
+            let _ = self.close(self.last_time_ms());
+        }
     }
 
     /// The last two steps of closing: everything durable, then a frame that says so, durable too.
@@ -479,8 +491,7 @@ impl Log {
                 // What came through of the write must go, or the next attempt could leave a frame
                 // whose head and tail are of two writes.
                 if let Err(cut) = io.file.set_len(position) {
-                    self.poison(cut);
-                    return Err(self.durability_lost());
+                    return Err(self.disk_failed(cut));
                 }
                 let source = Arc::new(error);
                 *self.fault.lock() = Some(Arc::clone(&source));
@@ -491,11 +502,17 @@ impl Log {
                     source,
                 })
             }
-            Err((_, error)) => {
-                self.poison(error);
-                Err(self.durability_lost())
-            }
+            Err((_, error)) => Err(self.disk_failed(error)),
         }
+    }
+
+    /// Poisons the file, unless the call failed because this is a forked child.
+    fn disk_failed(&self, error: io::Error) -> StorageError {
+        if let Err(forked) = self.owner.check() {
+            return forked;
+        }
+        self.poison(error);
+        self.durability_lost()
     }
 
     fn set_mode_if(&self, from: u8, to: u8) {
@@ -581,8 +598,7 @@ impl Log {
             synced = file.sync_data();
         }
         if let Err(error) = synced {
-            self.poison(error);
-            return Err(self.durability_lost());
+            return Err(self.disk_failed(error));
         }
         if file.links().is_ok_and(|links| links == 0) {
             self.unlinked.store(true, Ordering::Relaxed);

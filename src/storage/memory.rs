@@ -51,7 +51,7 @@ struct MemoryFile {
 }
 
 impl MemoryFile {
-    fn new(inode: Arc<Inode>, access: Access) -> Arc<dyn StorageFile> {
+    fn open(inode: Arc<Inode>, access: Access) -> Arc<dyn StorageFile> {
         Arc::new(Self {
             inode,
             access,
@@ -100,7 +100,7 @@ fn grow(bytes: &mut Vec<u8>, len: u64) -> io::Result<()> {
 impl Storage for MemoryStorage {
     fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn StorageFile>> {
         let inode = lookup(&self.names.lock(), name)?;
-        Ok(MemoryFile::new(inode, access))
+        Ok(MemoryFile::open(inode, access))
     }
 
     fn create_new(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
@@ -115,7 +115,7 @@ impl Storage for MemoryStorage {
             links: AtomicU64::new(1),
         });
         names.insert(name.to_owned(), Arc::clone(&inode));
-        Ok(MemoryFile::new(inode, Access::ReadWrite))
+        Ok(MemoryFile::open(inode, Access::ReadWrite))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

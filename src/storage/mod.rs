@@ -23,7 +23,9 @@ mod load;
 mod log;
 pub mod memory;
 mod open;
+pub mod os;
 mod reader;
+pub(crate) mod registry;
 mod scan;
 pub mod sim;
 #[cfg(test)]
@@ -188,6 +190,6 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         // Best effort: what is not marked as clean is examined by the next open.
-        let _ = self.inner.log.close(self.inner.log.last_time_ms());
+        self.inner.log.close_at_last_time();
     }
 }

@@ -26,6 +26,7 @@ use super::header::{
 };
 use super::load::{Loader, load_blocks};
 use super::log::{Continue, Log, LogLimits};
+use super::registry::open_locked;
 use super::scan::{FrameScanner, Layout, Step, Tail, judge_tail};
 use super::{FileInfo, Stamp};
 use crate::error::StorageError;
@@ -198,31 +199,6 @@ fn open_or_claim(
             }
             Err(error) => return Err(error),
             Ok(file) => return Ok((file, made)),
-        }
-    }
-    Err(StorageError::Locked)
-}
-
-/// Opens and locks the file that the name resolves to, also while compactions replace it.
-fn open_locked(storage: &dyn Storage, name: &str) -> Result<Arc<dyn StorageFile>, StorageError> {
-    for _ in 0..16 {
-        let file = storage
-            .open(name, Access::ReadWrite)
-            .map_err(|error| StorageError::io("open", error))?;
-        let locked = file
-            .try_lock()
-            .map_err(|error| StorageError::io("lock", error))?;
-        if !locked {
-            return Err(StorageError::Locked);
-        }
-        let now = storage
-            .identity(name)
-            .map_err(|error| StorageError::io("stat", error))?;
-        let ours = file
-            .identity()
-            .map_err(|error| StorageError::io("stat", error))?;
-        if now == ours {
-            return Ok(file);
         }
     }
     Err(StorageError::Locked)

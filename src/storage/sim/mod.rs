@@ -20,6 +20,8 @@ mod crash;
 mod fault;
 mod model;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 pub use crash::CrashStates;
