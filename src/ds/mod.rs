@@ -2,3 +2,10 @@
 //!
 //! Every structure here clones in O(1) and copies what it changes while a clone is alive; it changes
 //! in place otherwise. `value` and `keyspace` build on them.
+
+#[allow(
+    dead_code,
+    reason = "an interface in full; the commands that call it decide what is used"
+)]
+pub(crate) mod bits;
+pub(crate) mod popcount;
