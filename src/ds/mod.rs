@@ -4,3 +4,5 @@
 //! in place otherwise. `value` and `keyspace` build on them.
 
 pub(crate) mod hash_trie;
+pub(crate) mod bits;
+pub(crate) mod popcount;
