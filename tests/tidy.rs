@@ -16,7 +16,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("command", &["error", "value", "keyspace"]),
     (
         "engine",
-        &["error", "sys", "ds", "value", "effect", "storage", "keyspace", "command"],
+        &[
+            "error", "sys", "ds", "value", "effect", "storage", "keyspace", "command",
+        ],
     ),
     ("db", &["error", "sys", "storage", "command", "engine"]),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
@@ -52,7 +54,12 @@ fn sources() -> Vec<(String, String)> {
     rust_files(&src)
         .into_iter()
         .map(|path| {
-            let name = path.strip_prefix(&src).unwrap().to_str().unwrap().replace('\\', "/");
+            let name = path
+                .strip_prefix(&src)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .replace('\\', "/");
             (name, fs::read_to_string(&path).unwrap())
         })
         .filter(|(name, _)| !name.starts_with("bin/"))
@@ -74,8 +81,11 @@ fn imports(text: &str) -> BTreeSet<String> {
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
         let rest = rest.strip_prefix('{').unwrap_or(rest);
-        let name: String =
-            rest.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let name: String = rest
+            .trim_start()
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
         named.insert(name);
     }
     named
@@ -113,11 +123,16 @@ fn the_import_check_sees_a_planted_breach() {
 fn unsafe_code_lives_only_in_its_fences() {
     for (file, text) in sources() {
         let fenced = UNSAFE_FILES.contains(&file.as_str());
-        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
         let has_unsafe = code.into_iter().any(|line| {
             line.contains("unsafe ") || line.contains("unsafe{") || line.contains("unsafe_code")
         });
-        assert!(fenced || !has_unsafe, "{file} has unsafe code and no row in the list");
+        assert!(
+            fenced || !has_unsafe,
+            "{file} has unsafe code and no row in the list"
+        );
     }
     let table = fs::read_to_string(root().join("docs/unsafe.md")).unwrap();
     for file in UNSAFE_FILES {
@@ -148,7 +163,10 @@ fn no_file_is_left_out_of_the_module_tree() {
         let (name, folder) = match stem {
             "mod" => {
                 let folder = path.parent().unwrap();
-                (folder.file_name().unwrap().to_str().unwrap(), folder.parent().unwrap())
+                (
+                    folder.file_name().unwrap().to_str().unwrap(),
+                    folder.parent().unwrap(),
+                )
             }
             _ => (stem, path.parent().unwrap()),
         };
@@ -168,7 +186,11 @@ fn no_file_is_left_out_of_the_module_tree() {
 #[test]
 fn nothing_is_left_for_later_without_saying_so() {
     // Spelt in two halves, so that this file does not find itself.
-    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:")];
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X:"),
+    ];
     for (file, text) in sources() {
         for word in words {
             assert!(!text.contains(word), "{file} contains {word}");

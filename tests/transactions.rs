@@ -63,8 +63,14 @@ fn a_write_on_the_database_inside_its_transaction_is_refused_not_a_deadlock() {
         Ok((db.set("a", "2"), db.transaction(|tx| tx.set("b", "1"))))
     });
     let (write, transaction) = inner.unwrap();
-    assert!(matches!(write, Err(Error::Storage(StorageError::Reentrant))));
-    assert!(matches!(transaction, Err(Error::Storage(StorageError::Reentrant))));
+    assert!(matches!(
+        write,
+        Err(Error::Storage(StorageError::Reentrant))
+    ));
+    assert!(matches!(
+        transaction,
+        Err(Error::Storage(StorageError::Reentrant))
+    ));
     assert_eq!(db.get("a").unwrap(), Some(b"1".to_vec()));
 }
 
@@ -73,7 +79,10 @@ fn a_call_inside_a_visitor_that_would_deadlock_is_refused() {
     let db = Db::open_in_memory();
     db.set("a", "1").unwrap();
     let inner = db.get_with("a", |_| db.set("a", "2")).unwrap().unwrap();
-    assert!(matches!(inner, Err(Error::Storage(StorageError::Reentrant))));
+    assert!(matches!(
+        inner,
+        Err(Error::Storage(StorageError::Reentrant))
+    ));
     assert_eq!(db.get("a").unwrap(), Some(b"1".to_vec()));
 }
 
@@ -91,8 +100,9 @@ fn money_moved_by_many_threads_is_never_lost_or_made() {
             scope.spawn(move || {
                 while !stop.load(Ordering::Acquire) {
                     let snapshot = db.snapshot().unwrap();
-                    let total: i64 =
-                        (0..ACCOUNTS).map(|a| number(&snapshot, &format!("account:{a}"))).sum();
+                    let total: i64 = (0..ACCOUNTS)
+                        .map(|a| number(&snapshot, &format!("account:{a}")))
+                        .sum();
                     assert_eq!(total, 100 * ACCOUNTS as i64);
                 }
             })
@@ -129,7 +139,8 @@ fn plain_writers_and_transactions_do_not_lose_updates_of_each_other() {
             scope.spawn(move || {
                 for step in 0..300 {
                     db.set(format!("noise:{worker}:{step}"), "x").unwrap();
-                    db.transaction(|tx| tx.set("n", (number(tx, "n") + 1).to_string())).unwrap();
+                    db.transaction(|tx| tx.set("n", (number(tx, "n") + 1).to_string()))
+                        .unwrap();
                 }
             });
         }
