@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("db", &["error", "sys", "storage", "command", "engine"]),
+    ("inspect", &["error", "effect", "storage"]),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
 
@@ -153,7 +154,10 @@ fn files_stay_short_and_start_with_what_they_are() {
         let lines = text.lines().count();
         assert!(lines <= LINES_MAX, "{file} has {lines} lines");
         let says_what_it_is = text.lines().take(5).any(|line| line.starts_with("//!"));
-        assert!(says_what_it_is || file.ends_with("tests.rs"), "{file} does not say what it is");
+        assert!(
+            says_what_it_is || file.ends_with("tests.rs"),
+            "{file} does not say what it is"
+        );
     }
 }
 

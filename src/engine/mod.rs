@@ -12,6 +12,7 @@ pub(crate) mod lock;
 pub(crate) mod options;
 pub(crate) mod recovery;
 pub(crate) mod snapshot;
+pub(crate) mod stats;
 pub(crate) mod syncer;
 pub(crate) mod transaction;
 
