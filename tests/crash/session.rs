@@ -12,7 +12,8 @@ use nacredb::storage::{
     Ack, BadPayload, CompactionPlan, FileInfo, Loader, LogLimits, OpenOptions, OpenReport, Stamp,
     Store,
 };
-use std::sync::{Arc, Mutex};
+use parking_lot::Mutex;
+use std::sync::Arc;
 
 pub const NAME: &str = "db.nacre";
 
@@ -54,7 +55,9 @@ impl Shape {
 
 fn parse(shape: Shape, payload: &[u8]) -> Result<Tx, BadPayload> {
     let word = |at: usize| {
-        let bytes = payload.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        let bytes = payload
+            .get(at..at + 4)
+            .and_then(|bytes| bytes.try_into().ok());
         bytes.map(u32::from_le_bytes).ok_or(BadPayload {
             what: "a transaction without a head",
         })
@@ -83,7 +86,7 @@ impl Loader for Collector {
     }
 
     fn block(&self, _shard: u32, payload: &[u8]) -> Result<(), BadPayload> {
-        let mut found = self.found.lock().unwrap();
+        let mut found = self.found.lock();
         for pair in payload.chunks(8) {
             let (index, generation) = pair.split_at(4);
             found.push(Tx {
@@ -95,7 +98,7 @@ impl Loader for Collector {
     }
 
     fn frame(&self, _lsn: u64, _end_lsn: u64, payload: &[u8]) -> Result<(), BadPayload> {
-        self.found.lock().unwrap().push(parse(self.shape, payload)?);
+        self.found.lock().push(parse(self.shape, payload)?);
         Ok(())
     }
 }
@@ -157,7 +160,7 @@ impl Session {
             found: Mutex::new(Vec::new()),
         };
         let (store, report) = Store::open(Arc::new(disk.clone()), NAME, &options, &collector)?;
-        let content = collector.found.into_inner().unwrap();
+        let content = collector.found.into_inner();
         let known = content.len();
         let moment = Moment {
             ops: disk.ops(),
@@ -186,6 +189,10 @@ impl Session {
         let log = self.store.log();
         let below = |lsn: u64| self.ends.iter().take_while(|&&end| end <= lsn).count();
         self.durable = self.durable.max(below(log.durable_lsn()));
+        if log.needs_heal() {
+            // A sync failed: the system may drop what it could not write.
+            self.written = self.durable;
+        }
         self.written = self.written.max(self.durable);
         self.trail.push(Moment {
             ops: self.disk.ops(),
@@ -314,6 +321,9 @@ impl Session {
         if result.is_ok() {
             self.durable = self.content.len();
             self.written = self.content.len();
+        } else {
+            // Perhaps because of a sync, after which the log is no more able to say so.
+            self.written = self.durable;
         }
         self.note();
         let trail = std::mem::take(&mut self.trail);
