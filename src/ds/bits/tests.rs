@@ -484,6 +484,30 @@ fn a_part_that_one_source_decides_is_shared() {
 }
 
 #[test]
+fn a_short_source_is_shared_into_a_tall_result() {
+    let short = Bits::from_bytes(&[3; 40]);
+    for far in [CHUNK_LEN as u64 * 8, 1 << 34, 1 << 60] {
+        let mut long = Bits::new();
+        long.set_bit(far, true);
+        for op in [BitOp::Or, BitOp::Xor] {
+            let both = Bits::combine(op, &[Source::Bits(&short), Source::Bits(&long)]);
+            both.check_invariants();
+            assert_eq!(both.len(), far / 8 + 1);
+            assert_eq!(both.count_ones(0, u64::MAX), 81);
+            assert!(std::ptr::eq(
+                both.chunk_at(0).unwrap(),
+                short.chunk_at(0).unwrap()
+            ));
+            assert!(both.get_bit(far));
+        }
+        long.set_bit(far, false);
+        let only = Bits::combine(BitOp::Or, &[Source::Bits(&short), Source::Bits(&long)]);
+        only.check_invariants();
+        assert_eq!((only.len(), only.byte(39)), (far / 8 + 1, 3));
+    }
+}
+
+#[test]
 fn zeros_take_no_memory() {
     let bits = Bits::from_bytes(&vec![0; 100 * CHUNK_LEN]);
     assert_eq!(

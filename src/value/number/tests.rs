@@ -169,6 +169,10 @@ fn increments_by_float_print_what_redis_prints() {
         ("0x.8p-56", "0", "0.00000000000000001"),
         ("1.5", "1e-17", "1.50000000000000001"),
         ("0.5", "0x1p-17", "0.50000762939453125"),
+        // Ties at the 17th decimal go to the even digit.
+        ("0x1p-18", "0", "0.00000381469726562"),
+        ("0x3p-18", "0", "0.00001144409179688"),
+        ("-0x5p-18", "0", "-0.00001907348632812"),
     ];
     for (current, increment, sum) in good {
         let answer = incr_by_float(current.as_bytes(), increment.as_bytes());
