@@ -142,9 +142,9 @@ pub enum StorageError {
     },
     /// The database was closed.
     Closed,
-    /// A write was called on the database from inside a transaction closure of the same thread,
-    /// which would wait for itself.
-    InsideTransaction,
+    /// The database was called from inside its own transaction closure or visitor on the same
+    /// thread, in a way that would wait for itself. Nothing changed.
+    Reentrant,
 }
 
 impl StorageError {
@@ -212,9 +212,9 @@ impl fmt::Display for StorageError {
             }
             Self::Poisoned { what } => write!(f, "the handle is poisoned: {what}"),
             Self::Closed => f.write_str("the database is closed"),
-            Self::InsideTransaction => f.write_str(
-                "a write on the database inside its own transaction would wait for itself",
-            ),
+            Self::Reentrant => {
+                f.write_str("a call inside the database's own closure would wait for itself")
+            }
         }
     }
 }
@@ -238,7 +238,7 @@ impl std::error::Error for StorageError {
             | Self::ForkedHandle
             | Self::Poisoned { .. }
             | Self::Closed
-            | Self::InsideTransaction => None,
+            | Self::Reentrant => None,
         }
     }
 }

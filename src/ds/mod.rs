@@ -2,3 +2,9 @@
 //!
 //! Every structure here clones in O(1) and copies what it changes while a clone is alive; it changes
 //! in place otherwise. `value` and `keyspace` build on them.
+
+pub(crate) mod bits;
+mod config;
+pub(crate) mod hash_trie;
+mod pages;
+pub(crate) mod popcount;

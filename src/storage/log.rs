@@ -30,6 +30,7 @@ use parking_lot::{Condvar, Mutex};
 use super::Stamp;
 use super::backend::StorageFile;
 use super::bytes::{is_full, write_all_at};
+use super::closed::ClosedFile;
 use super::frame::{FrameKind, MAX_PAYLOAD_LEN, close_payload, open_payload};
 use super::registry::OwnerProcess;
 use super::scan::Layout;
@@ -327,6 +328,7 @@ impl Log {
         }
         if self.mode.load(Ordering::Acquire) == MODE_POISONED {
             self.mode.store(MODE_CLOSED, Ordering::Release);
+            io.file = Arc::new(ClosedFile);
             return Err(self.durability_lost());
         }
         self.flush_io(&mut io)?;
@@ -337,6 +339,8 @@ impl Log {
             let end = io.layout.position(self.written.load(Ordering::Relaxed));
             let _ = closed.is_ok() && io.file.set_len(end).is_ok();
         }
+        // The lock goes with the file.
+        io.file = Arc::new(ClosedFile);
         closed
     }
 

@@ -14,6 +14,7 @@ pub mod backend;
 mod block;
 mod bytes;
 mod check;
+mod closed;
 mod compact;
 mod file_writer;
 mod frame;

@@ -1,0 +1,49 @@
+//! The words of one command, and the ways commands read them.
+
+use crate::error::CommandError;
+use crate::value::number::parse_i64;
+
+/// A command as it was spoken: its name, then its arguments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Args<'a> {
+    words: &'a [&'a [u8]],
+}
+
+impl<'a> Args<'a> {
+    pub(crate) fn new(words: &'a [&'a [u8]]) -> Self {
+        Self { words }
+    }
+
+    /// How many words, the name included.
+    pub(crate) fn count(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The word at `index` (0 is the name), which the arity or an earlier check has made sure of;
+    /// a missing one is a syntax error.
+    pub(crate) fn word(&self, index: usize) -> Result<&'a [u8], CommandError> {
+        self.words.get(index).copied().ok_or(CommandError::Syntax)
+    }
+
+    /// The words from `index` on.
+    pub(crate) fn rest(&self, index: usize) -> &'a [&'a [u8]] {
+        self.words.get(index..).unwrap_or_default()
+    }
+
+    /// The word at `index` as a 64-bit integer.
+    pub(crate) fn int(&self, index: usize) -> Result<i64, CommandError> {
+        parse_i64(self.word(index)?).ok_or(CommandError::NotAnInteger)
+    }
+
+    /// Whether the word at `index` is this keyword, in any case.
+    pub(crate) fn is(&self, index: usize, keyword: &str) -> bool {
+        self.words
+            .get(index)
+            .is_some_and(|word| word.eq_ignore_ascii_case(keyword.as_bytes()))
+    }
+}
+
+/// Redis's refusal of a deadline that is no time; `command` in lower case.
+pub(crate) fn invalid_expire_time(command: &str) -> CommandError {
+    CommandError::Other(format!("ERR invalid expire time in '{command}' command").into())
+}

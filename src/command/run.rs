@@ -1,0 +1,139 @@
+//! How commands are run without knowing by whom: the seam between `command` and `engine`.
+//!
+//! A typed operation implements [`ReadCommand`] or [`WriteCommand`]. The database, a snapshot and a
+//! transaction implement [`RunRead`] (and [`RunWrite`]); the family traits (`StringCommands`, ...)
+//! hang the public methods on those, so that all three get the same methods from one definition and a
+//! snapshot cannot write. Callers that speak in words go through [`Host`], which can be a `dyn`.
+
+use super::reply::Reply;
+use crate::error::{CommandError, Error, StorageError};
+use crate::keyspace::{ReadTx, WriteTx};
+
+/// The keys an operation touches. Named before anything is locked.
+#[derive(Debug, Clone, Copy)]
+pub enum Keys<'a> {
+    /// None at all.
+    None,
+    /// One.
+    One(&'a [u8]),
+    /// Two, perhaps the same.
+    Two(&'a [u8], &'a [u8]),
+    /// Every `step`-th of these words, from the first.
+    List {
+        /// The words.
+        words: &'a [&'a [u8]],
+        /// The distance from one key to the next.
+        step: usize,
+    },
+    /// Every key there is.
+    All,
+}
+
+/// A typed operation that changes nothing.
+pub trait ReadCommand {
+    /// What it answers.
+    type Output;
+    /// The keys it touches.
+    fn keys(&self) -> Keys<'_>;
+    /// Runs it.
+    #[allow(
+        private_interfaces,
+        reason = "only this crate builds and reads transactions"
+    )]
+    fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError>;
+}
+
+/// A typed operation that may change state. It checks everything before its first change: an error
+/// means that nothing was changed and nothing recorded.
+pub trait WriteCommand {
+    /// What it answers.
+    type Output;
+    /// The keys it touches.
+    fn keys(&self) -> Keys<'_>;
+    /// Runs it.
+    #[allow(
+        private_interfaces,
+        reason = "only this crate builds and reads transactions"
+    )]
+    fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError>;
+}
+
+/// Something that reading commands run on: a database, a snapshot, a transaction.
+pub trait RunRead {
+    /// Runs one.
+    ///
+    /// # Errors
+    /// What the command answers, or [`StorageError`](crate::StorageError) where the handle may not
+    /// be used.
+    #[doc(hidden)]
+    fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error>;
+}
+
+/// Something that writing commands run on: a database, a transaction.
+pub trait RunWrite: RunRead {
+    /// Runs one.
+    ///
+    /// # Errors
+    /// What the command answers (nothing changed), or [`StorageError`](crate::StorageError).
+    #[doc(hidden)]
+    fn write<C: WriteCommand>(&self, command: C) -> Result<C::Output, Error>;
+}
+
+/// What a [`Host`] calls with the shards of a command that reads.
+pub(crate) type ReadCall<'a> = &'a mut dyn FnMut(&ReadTx<'_>) -> Result<(), CommandError>;
+/// What a [`Host`] calls with the shards of a command that writes.
+pub(crate) type WriteCall<'a> = &'a mut dyn FnMut(&mut WriteTx<'_>) -> Result<(), CommandError>;
+
+/// As [`RunRead`] and [`RunWrite`] together, for callers that speak in words.
+pub(crate) trait Host {
+    fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error>;
+    fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error>;
+}
+
+impl dyn Host + '_ {
+    /// Runs a reading operation and puts its answer into Redis's shape.
+    pub(crate) fn read<C>(&self, command: &C) -> Result<Reply, Error>
+    where
+        C: ReadCommand,
+        C::Output: Into<Reply>,
+    {
+        self.read_raw(command).map(Into::into)
+    }
+
+    /// Runs a writing operation and puts its answer into Redis's shape.
+    pub(crate) fn write<C>(&self, command: &C) -> Result<Reply, Error>
+    where
+        C: WriteCommand,
+        C::Output: Into<Reply>,
+    {
+        self.write_raw(command).map(Into::into)
+    }
+
+    /// As [`read`](Self::read), for answers whose shape depends on more than their type.
+    pub(crate) fn read_raw<C: ReadCommand>(&self, command: &C) -> Result<C::Output, Error> {
+        let mut output = None;
+        self.read_with(command.keys(), &mut |tx| {
+            output = Some(command.execute(tx)?);
+            Ok(())
+        })?;
+        output.ok_or_else(not_run)
+    }
+
+    /// As [`write`](Self::write), for answers whose shape depends on more than their type.
+    pub(crate) fn write_raw<C: WriteCommand>(&self, command: &C) -> Result<C::Output, Error> {
+        let mut output = None;
+        self.write_with(command.keys(), &mut |tx| {
+            output = Some(command.execute(tx)?);
+            Ok(())
+        })?;
+        output.ok_or_else(not_run)
+    }
+}
+
+/// A host that answers success has run the call; one that has not is broken.
+fn not_run() -> Error {
+    StorageError::Poisoned {
+        what: "a host did not run its command".into(),
+    }
+    .into()
+}

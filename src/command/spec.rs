@@ -1,0 +1,111 @@
+//! A command as data: one row for each, from which the registry, `COMMAND` and docs/commands.md come.
+
+use super::args::Args;
+use super::reply::Reply;
+use super::run::Host;
+use crate::error::Error;
+
+/// What a command does to the database, as `COMMAND INFO` lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flag {
+    Write,
+    ReadOnly,
+    DenyOom,
+    Fast,
+    Loading,
+    Stale,
+    NoScript,
+    SkipMonitor,
+    SkipSlowlog,
+    MovableKeys,
+}
+
+impl Flag {
+    /// The name in `COMMAND INFO`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::ReadOnly => "readonly",
+            Self::DenyOom => "denyoom",
+            Self::Fast => "fast",
+            Self::Loading => "loading",
+            Self::Stale => "stale",
+            Self::NoScript => "noscript",
+            Self::SkipMonitor => "skip_monitor",
+            Self::SkipSlowlog => "skip_slowlog",
+            Self::MovableKeys => "movablekeys",
+        }
+    }
+}
+
+/// Where the keys stand among the words: first and last position and the step between them, as
+/// `COMMAND INFO` lists them. A negative last position counts from the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyPositions {
+    pub(crate) first: i32,
+    pub(crate) last: i32,
+    pub(crate) step: i32,
+}
+
+impl KeyPositions {
+    pub(crate) const NONE: Self = Self {
+        first: 0,
+        last: 0,
+        step: 0,
+    };
+    pub(crate) const FIRST: Self = Self {
+        first: 1,
+        last: 1,
+        step: 1,
+    };
+
+    pub(crate) const fn range(first: i32, last: i32, step: i32) -> Self {
+        Self { first, last, step }
+    }
+}
+
+/// One row of the command table.
+pub(crate) struct CommandSpec {
+    /// Upper case.
+    pub(crate) name: &'static str,
+    /// How many words, the name included; negative for "at least".
+    pub(crate) arity: i32,
+    pub(crate) flags: &'static [Flag],
+    pub(crate) keys: KeyPositions,
+    /// Redis's documentation group: `string`, `bitmap`, `generic`, `server`.
+    pub(crate) group: &'static str,
+    /// The Redis version that brought it.
+    pub(crate) since: &'static str,
+    pub(crate) summary: &'static str,
+    /// Cost here.
+    pub(crate) complexity: &'static str,
+    /// Cost in Redis, where it differs; empty where it is the same.
+    pub(crate) redis_complexity: &'static str,
+    /// What differs from Redis; empty where nothing does.
+    pub(crate) differences: &'static str,
+    /// An example call, words separated by spaces, that the table's tests run on an empty database.
+    pub(crate) example: &'static str,
+    /// Parses and executes.
+    pub(crate) call: fn(Args<'_>, &dyn Host) -> Result<Reply, Error>,
+}
+
+impl std::fmt::Debug for CommandSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommandSpec")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CommandSpec {
+    /// Whether this many words fit.
+    pub(crate) fn takes(&self, words: usize) -> bool {
+        let words = i64::try_from(words).unwrap_or(i64::MAX);
+        let arity = i64::from(self.arity);
+        if arity >= 0 {
+            words == arity
+        } else {
+            words >= -arity
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The public face: [`Db`], its [`Builder`], and what they hand out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::command;
+use crate::command::reply::Reply;
+use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
+use crate::command::run::{WriteCall, WriteCommand};
+use crate::engine::Engine;
+use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
+use crate::engine::options::{Ack, CompactionPolicy, Options};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::stats::Stats;
+use crate::engine::transaction::Transaction;
+use crate::error::{CommandError, Error, StorageError};
+use crate::storage::backend::Storage;
+use crate::storage::os::OsStorage;
+use crate::storage::{CompactionReport, OpenReport};
+use crate::sys::clock::Clock;
+
+/// A database: a handle that clones cheaply and may be used from any thread.
+#[derive(Debug, Clone)]
+pub struct Db {
+    handle: Arc<Handle>,
+}
+
+/// Closes the engine with the last clone of its [`Db`].
+#[derive(Debug)]
+struct Handle {
+    engine: Arc<Engine>,
+    options: Options,
+    report: Option<OpenReport>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Whoever wants to know calls `Db::close`; what is not marked as clean is examined at the
+        // next open.
+        let _closed = self.engine.close();
+    }
+}
+
+/// How a database is opened. Start with [`Db::builder`].
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    options: Options,
+}
+
+impl Builder {
+    /// Takes the time from `clock`, e.g. a [`ManualClock`](crate::ManualClock).
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.options.clock = clock;
+        self
+    }
+
+    /// Makes every random choice (`RANDOMKEY`, hash seeds) follow from `seed`: for tests.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = Some(seed);
+        self
+    }
+
+    /// Lifts the limits of strings from 512 MB and bit offsets below 2^32, as in Redis, to bit offsets
+    /// below 2^63. Long strings are sparse: zeros cost nothing.
+    #[must_use]
+    pub fn sparse_strings(mut self) -> Self {
+        self.options.rules.string_bytes_max = 1 << 60;
+        self.options.rules.bit_offsets = 1 << 63;
+        self
+    }
+
+    /// A database in memory.
+    #[must_use]
+    pub fn open_in_memory(self) -> Db {
+        Db::from_engine(Engine::in_memory(&self.options, None), self.options, None)
+    }
+
+    /// When a write counts as done; [`Ack::EverySec`] unless set.
+    #[must_use]
+    pub fn ack(mut self, ack: Ack) -> Self {
+        self.options.ack = ack;
+        self
+    }
+
+    /// When the file is compacted by itself, and how fast.
+    #[must_use]
+    pub fn compaction(mut self, policy: CompactionPolicy) -> Self {
+        self.options.compaction = policy;
+        self
+    }
+
+    /// Opens for reading only: the file must exist and is not changed, not even repaired.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = read_only;
+        self
+    }
+
+    /// Spreads keys over 2^`bits` shards, at most 2^10; 2^6 unless set. More shards let more threads
+    /// write at once and make a snapshot dearer. An existing file keeps the number it was made with.
+    #[must_use]
+    pub fn shard_bits(mut self, bits: u32) -> Self {
+        self.options.shard_bits = bits;
+        self
+    }
+
+    /// How many threads load the snapshot when a file is opened; 2 unless set.
+    #[must_use]
+    pub fn load_threads(mut self, threads: usize) -> Self {
+        self.options.load_threads = threads.clamp(1, 64);
+        self
+    }
+
+    /// Works in `storage` instead of the real file system: in memory, or on a simulated disk that can
+    /// fail and crash. [`open`](Self::open) then takes a plain name.
+    #[must_use]
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.options.storage = Some(storage);
+        self
+    }
+
+    /// Opens the database file at `path`, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Those of [`Db::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Db, Error> {
+        let path = path.as_ref();
+        let (storage, name) = match &self.options.storage {
+            Some(storage) => (Arc::clone(storage), path.to_string_lossy().into_owned()),
+            None => {
+                let (storage, name) = OsStorage::for_path(path)
+                    .map_err(|error| StorageError::io("find the directory", error))?;
+                (Arc::new(storage) as Arc<dyn Storage>, name)
+            }
+        };
+        let (engine, report) = Engine::open(storage, &name, &self.options)?;
+        Ok(Db::from_engine(engine, self.options, Some(report)))
+    }
+}
+
+impl Db {
+    /// Starts a description of how to open a database.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A database in memory, gone with its last handle.
+    #[must_use]
+    pub fn open_in_memory() -> Self {
+        Self::builder().open_in_memory()
+    }
+
+    /// Opens the database file at `path`, and makes it if there is none.
+    ///
+    /// A file that ends in the middle of a frame, as a crash leaves it, is cut back to its last whole
+    /// frame; [`open_report`](Self::open_report) says by how much.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("app.nacre");
+    /// use nacredb::{Db, prelude::*};
+    /// let db = Db::open(&path)?;
+    /// db.set("greeting", "hello")?;
+    /// db.close()?;
+    /// assert_eq!(Db::open(&path)?.get("greeting")?, Some(b"hello".to_vec()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StorageError`]: `Locked` and `AlreadyOpen` if it is in use; `NotADatabase`,
+    /// `UnsupportedVersion`, `UnsupportedFeatures` and `Corrupt` if the file is not one to work with,
+    /// which leave it unmodified; `DiskFull`, `Io`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::builder().open(path)
+    }
+
+    fn from_engine(engine: Arc<Engine>, options: Options, report: Option<OpenReport>) -> Self {
+        Self {
+            handle: Arc::new(Handle {
+                engine,
+                options,
+                report,
+            }),
+        }
+    }
+
+    /// What was found when the file was opened; `None` in memory.
+    #[must_use]
+    pub fn open_report(&self) -> Option<&OpenReport> {
+        self.handle.report.as_ref()
+    }
+
+    /// Figures about the database as of now.
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close).
+    pub fn stats(&self) -> Result<Stats, Error> {
+        Ok(self.engine().stats()?)
+    }
+
+    /// Waits until everything written so far is on disk, whatever the ack class.
+    ///
+    /// # Errors
+    /// [`StorageError::DurabilityLost`] if a sync failed; the engine then heals by itself.
+    pub fn sync(&self) -> Result<(), Error> {
+        Ok(self.engine().sync()?)
+    }
+
+    /// Writes and syncs what is left, ends the threads and closes the file. Every clone of the handle is
+    /// closed with it. The last handle's drop does the same, without telling how it went.
+    ///
+    /// # Errors
+    /// What kept the last writes from the disk; the handle is closed all the same.
+    pub fn close(&self) -> Result<(), Error> {
+        Ok(self.engine().close()?)
+    }
+
+    /// Writes the state to a new file that takes the old one's place, and waits for it. Writers go on
+    /// meanwhile. Redis: `BGREWRITEAOF`, `BGSAVE`.
+    ///
+    /// # Errors
+    /// What ended it; the old file is then still in place and in use.
+    pub fn compact(&self) -> Result<CompactionReport, Error> {
+        self.compact_with(CompactionRequest::new())
+    }
+
+    /// As [`compact`](Self::compact), with a byte budget and reports.
+    ///
+    /// # Errors
+    /// As [`compact`](Self::compact); [`StorageError::Cancelled`] if the callback said so.
+    pub fn compact_with(&self, request: CompactionRequest) -> Result<CompactionReport, Error> {
+        Ok(self.start_compaction(request)?.wait()?)
+    }
+
+    /// Starts a compaction and returns at once.
+    ///
+    /// # Errors
+    /// [`StorageError::CompactionBlocked`] in memory; [`StorageError::Closed`].
+    pub fn start_compaction(&self, request: CompactionRequest) -> Result<CompactionHandle, Error> {
+        Ok(self.engine().start_compaction(request)?)
+    }
+
+    /// Keeps compactions, automatic ones too, from making progress while the guard lives.
+    #[must_use]
+    pub fn pause_compaction(&self) -> CompactionPause {
+        self.handle.engine.pause_compaction()
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.handle.engine
+    }
+
+    /// Runs a command given in words, as Redis would: same argument rules, replies and error texts.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), nacredb::Error> {
+    /// use nacredb::{Db, Reply};
+    /// let db = Db::open_in_memory();
+    /// assert_eq!(db.execute(&["SET", "greeting", "hello"])?, Reply::ok());
+    /// assert_eq!(db.execute(&["get", "greeting"])?, Reply::Bulk(b"hello".to_vec()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Command`] with Redis's text; nothing was changed. [`Error::Storage`] from the file.
+    pub fn execute<A: AsRef<[u8]>>(&self, words: &[A]) -> Result<Reply, Error> {
+        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+        command::execute(&words, self)
+    }
+
+    /// The keyspace at this moment: readable from any thread, unaffected by later writes.
+    ///
+    /// # Complexity
+    /// O(1): it clones one root for each shard, whatever they hold. While it lives, the first write to a
+    /// page copies that page.
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close).
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        Ok(self.engine().snapshot()?)
+    }
+
+    /// A writable branch in memory: it starts with this database's content, and neither sees the other's
+    /// later writes.
+    ///
+    /// # Complexity
+    /// O(1), as [`snapshot`](Self::snapshot).
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot).
+    pub fn fork(&self) -> Result<Self, Error> {
+        let snapshot = self.snapshot()?;
+        let options = self.handle.options.clone();
+        Ok(Self::from_engine(
+            Engine::in_memory(&options, Some(&snapshot)),
+            options,
+            None,
+        ))
+    }
+
+    /// Runs `body` as one transaction: all of its changes or none, in one frame of the log. An error
+    /// or a panic in `body` leaves no trace.
+    ///
+    /// Other writers wait for keys the transaction has touched (and for their neighbours in the same
+    /// shard); readers do not wait and see the state before it.
+    ///
+    /// # Errors
+    /// What `body` answers: nothing was changed. A [`StorageError`] from the commit;
+    /// [`StorageError::Unconfirmed`] means that it is applied, others that it is not.
+    pub fn transaction<R, E: From<Error>>(
+        &self,
+        body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.engine().transaction(body)
+    }
+
+    /// Moves a manual clock forward and removes what has expired.
+    ///
+    /// # Errors
+    /// A refusal if the database's clock moves by itself; nothing is changed.
+    pub fn advance(&self, by: Duration) -> Result<(), Error> {
+        if !self.engine().clock.advance(by) {
+            let text = "ERR the clock of this database moves by itself";
+            return Err(CommandError::Other(text.into()).into());
+        }
+        self.engine().expire_all();
+        Ok(())
+    }
+}
+
+impl RunRead for Db {
+    #[inline]
+    fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
+        self.engine()
+            .read(&command.keys(), |tx| command.execute(tx))
+    }
+}
+
+impl RunWrite for Db {
+    #[inline]
+    fn write<C: WriteCommand>(&self, command: C) -> Result<C::Output, Error> {
+        self.engine()
+            .write(&command.keys(), |tx| command.execute(tx))
+    }
+}
+
+impl Host for Db {
+    fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.engine().read(&keys, |tx| call(tx))
+    }
+
+    fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
+        self.engine().write(&keys, |tx| call(tx))
+    }
+}

@@ -1,0 +1,50 @@
+//! Node sizes of the persistent structures, with the reason for each.
+//!
+//! Read by `ds` only. In the crate's own unit tests and under `--cfg small_nodes` the nodes are tiny,
+//! so that splits, merges and every deep shape are reached after a handful of entries.
+
+/// A benchmark that includes these files is compiled under `cfg(test)` too, but measures real nodes.
+const SMALL: bool =
+    cfg!(small_nodes) || (cfg!(test) && equal(env!("CARGO_CRATE_NAME"), env!("CARGO_PKG_NAME")));
+
+const fn equal(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
+
+/// One cache line: the size of a leaf's head and of each group of its index.
+pub(crate) const LINE: usize = 64;
+
+/// Every node of a hash trie is a whole number of steps long and aligned to a step; the low bits
+/// of a node's address, free because of that, carry its shape.
+pub(crate) const STEP: usize = if SMALL { 64 } else { 256 };
+
+/// The longest leaf page, in steps.
+pub(crate) const MAX_STEPS: usize = if SMALL { 8 } else { 16 };
+
+/// The longest leaf page, in bytes.
+pub(crate) const MAX_PAGE: usize = STEP * MAX_STEPS;
+
+/// The most index groups that fit into the shape bits of a node's address.
+pub(crate) const MAX_GROUPS: usize = STEP / 16 - 1;
+
+/// The widest inner node has two to this power slots.
+pub(crate) const INNER_BITS_MAX: u32 = if SMALL { 2 } else { 6 };
+
+/// Values up to this length lie in the leaf page itself.
+pub(crate) const INLINE_VALUE_MAX: usize = if SMALL { 128 } else { 1024 };
+
+/// Keys up to this length lie in the leaf page itself; longer ones beside it.
+pub(crate) const INLINE_KEY_MAX: usize = if SMALL { 40 } else { 255 };
+
+const _: () = {
+    assert!(STEP.is_power_of_two() && STEP >= LINE && MAX_STEPS <= 16 && INNER_BITS_MAX <= 6);
+    assert!(MAX_GROUPS >= 1 && MAX_PAGE <= 1 << 15);
+    assert!(INLINE_KEY_MAX <= 255 && INLINE_VALUE_MAX < 2048);
+    // A page of one entry can take a longer version of it beside the old one: it never splits.
+    assert!(2 * LINE + 2 * (12 + INLINE_KEY_MAX + INLINE_VALUE_MAX) <= MAX_PAGE);
+};

@@ -1,0 +1,265 @@
+//! The life of an operation: lock, execute, log, unlock, wait for the acknowledgement.
+//!
+//! Invariants:
+//! 1. The log is known to accept a frame before anything is executed.
+//! 2. A frame is placed in the log while the shards it changed are locked: log order is apply order.
+//! 3. Writing, syncing and freeing happen after unlocking.
+//! 4. A panic in the middle of a change poisons the handle: memory may then be ahead of the log.
+
+use std::cell::Cell;
+
+use super::Engine;
+use super::lock::{Inside, Locked};
+use crate::command::run::Keys;
+use crate::error::{CommandError, Error, StorageError};
+use crate::keyspace::{
+    Batch, Dropped, Now, Reach, ReachMut, ReadTx, Shard, ShardSource, ShardSourceMut, WriteTx,
+};
+use crate::storage::Log;
+use crate::sys::reclaim::drop_elsewhere;
+use crate::value::Value;
+
+/// A batch buffer larger than this is not kept for the next operation.
+const BUFFER_KEPT_BYTES: usize = 64 * 1024;
+/// Values smaller than this are freed where they are dropped.
+const FREE_ELSEWHERE_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// The buffer effects are encoded into, kept between operations.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What is left to do for an operation once its shards are unlocked.
+#[derive(Debug, Default)]
+#[must_use = "a change is not acknowledged before it is finished"]
+pub(crate) struct Pending {
+    /// Where its frame ends in the log, if it has one.
+    pub(crate) end_lsn: Option<u64>,
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// Poisons the engine unless it is forgotten, which everything but a panic does.
+struct PoisonOnPanic<'a>(&'a Engine);
+
+impl Drop for PoisonOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0
+            .poison("a command panicked in the middle of a change".to_owned());
+    }
+}
+
+/// A single shard as source, for steps over many keys of one shard.
+struct OneShard<'a>(&'a mut Shard);
+
+impl ShardSource for OneShard<'_> {
+    fn shard(&self, _index: usize) -> &Shard {
+        self.0
+    }
+
+    fn all(&self) -> Vec<&Shard> {
+        vec![self.0]
+    }
+}
+
+impl ShardSourceMut for OneShard<'_> {
+    fn shard_mut(&mut self, _index: usize) -> &mut Shard {
+        self.0
+    }
+
+    fn all_mut(&mut self) -> Vec<&mut Shard> {
+        vec![self.0]
+    }
+}
+
+impl Engine {
+    /// Runs a reading call over the shards of `keys`.
+    #[inline]
+    pub(crate) fn read<R>(
+        &self,
+        keys: &Keys<'_>,
+        call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, Error> {
+        self.check_readable()?;
+        let read_clock = || self.clock.now_ms();
+        let random = || self.rng.next_u64();
+        let now = Now::new(&read_clock);
+        let _inside = Inside::enter(self);
+        let tx = |reach| ReadTx {
+            reach,
+            layout: &self.layout,
+            now: &now,
+            rules: self.rules,
+            random: &random,
+        };
+        if let Keys::One(key) = *keys {
+            let hash = self.layout.hash(key);
+            let slot = self.lock_to_read(self.layout.shard_of(hash))?;
+            return Ok(call(&tx(Reach::One {
+                shard: &slot.shard,
+                hash,
+            }))?);
+        }
+        let locked = self.lock_many(self.shards_of(keys))?;
+        Ok(call(&tx(Reach::Many(&locked)))?)
+    }
+
+    /// Runs a writing call over the shards of `keys`, and waits for the acknowledgement.
+    #[inline]
+    pub(crate) fn write<R>(
+        &self,
+        keys: &Keys<'_>,
+        call: impl FnOnce(&mut WriteTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, Error> {
+        self.check_writable()?;
+        let read_clock = || self.clock.now_ms();
+        let (result, pending) = if let Keys::One(key) = *keys {
+            let hash = self.layout.hash(key);
+            let mut slot = self.lock_to_write(self.layout.shard_of(hash))?;
+            let ran = self.execute(
+                ReachMut::One {
+                    shard: &mut slot.shard,
+                    hash,
+                },
+                &read_clock,
+                call,
+            );
+            self.notice_deadlines(&slot.shard);
+            ran
+        } else {
+            let mut locked = self.lock_many_to_write(self.shards_of(keys))?;
+            let ran = self.execute(ReachMut::Many(&mut locked), &read_clock, call);
+            self.notice_deadlines_in(&locked);
+            ran
+        };
+        self.finish(pending)?;
+        Ok(result?)
+    }
+
+    /// Runs a call over one locked shard, whatever keys of it the call touches.
+    pub(crate) fn execute_on_shard<R>(
+        &self,
+        shard: &mut Shard,
+        read_clock: &dyn Fn() -> u64,
+        call: impl FnOnce(&mut WriteTx<'_>) -> R,
+    ) -> (R, Pending) {
+        self.execute(ReachMut::Many(&mut OneShard(shard)), read_clock, call)
+    }
+
+    /// Runs a call over locked shards and places its effects in the log.
+    #[inline]
+    fn execute<R>(
+        &self,
+        mut reach: ReachMut<'_>,
+        read_clock: &dyn Fn() -> u64,
+        call: impl FnOnce(&mut WriteTx<'_>) -> R,
+    ) -> (R, Pending) {
+        let _inside = Inside::enter(self);
+        let poison = PoisonOnPanic(self);
+        let mut batch = self.new_batch();
+        let random = || self.rng.next_u64();
+        let now = Now::new(read_clock);
+        let result = call(&mut WriteTx {
+            reach: reach.reborrow(),
+            layout: &self.layout,
+            now: &now,
+            rules: self.rules,
+            random: &random,
+            batch: &mut batch,
+        });
+        std::mem::forget(poison);
+        (result, self.log_batch(batch))
+    }
+
+    /// A batch that records if there is a log.
+    #[inline]
+    pub(crate) fn new_batch(&self) -> Batch {
+        if self.log().is_none() {
+            return Batch::default();
+        }
+        let mut bytes = BUFFER.take();
+        bytes.clear();
+        Batch {
+            bytes,
+            recording: true,
+            ..Batch::default()
+        }
+    }
+
+    /// Places a batch in the log. The shards it changed are still locked.
+    #[inline]
+    pub(crate) fn log_batch(&self, batch: Batch) -> Pending {
+        let end_lsn = match self.log() {
+            Some(log) if batch.count > 0 => self.append(log, &batch),
+            Some(_) | None => None,
+        };
+        if batch.bytes.capacity() > 0 && batch.bytes.capacity() <= BUFFER_KEPT_BYTES {
+            BUFFER.set(batch.bytes);
+        }
+        Pending {
+            end_lsn,
+            dropped: batch.dropped,
+        }
+    }
+
+    #[inline]
+    fn append(&self, log: &Log, batch: &Batch) -> Option<u64> {
+        let ops = u16::try_from(batch.count).unwrap_or(u16::MAX);
+        match log.append(self.clock.now_ms(), ops, &batch.bytes) {
+            Ok(appended) => Some(appended.end_lsn),
+            Err(error) => {
+                // Only a batch larger than a frame can come here, and memory has it already.
+                self.poison(format!("a change could not be logged: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Refuses a batch that no frame can hold.
+    pub(crate) fn check_frame(&self, bytes: usize) -> Result<(), StorageError> {
+        if self.log().is_some() {
+            Log::check_payload(bytes as u64)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Frees what was replaced and waits for the acknowledgement. No shard is locked.
+    #[inline]
+    pub(crate) fn finish(&self, pending: Pending) -> Result<(), StorageError> {
+        for dropped in pending.dropped {
+            free(dropped);
+        }
+        match pending.end_lsn {
+            Some(end_lsn) => self.acknowledge(end_lsn),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the background thread when there is a first deadline.
+    #[inline]
+    fn notice_deadlines(&self, shard: &Shard) {
+        if !self.background.is_running() && shard.keys.next_expiry_ms() != u64::MAX {
+            self.start_background();
+        }
+    }
+
+    pub(crate) fn notice_deadlines_in(&self, locked: &Locked<'_>) {
+        if !self.background.is_running() {
+            locked
+                .all()
+                .into_iter()
+                .for_each(|shard| self.notice_deadlines(shard));
+        }
+    }
+}
+
+/// Drops something on whichever thread suits its size.
+pub(crate) fn free(dropped: Dropped) {
+    let elsewhere = match &dropped {
+        Dropped::Value(Value::String(string)) => string.memory_bytes() >= FREE_ELSEWHERE_BYTES,
+        Dropped::Shard(shard) => !shard.keys.is_empty(),
+    };
+    if elsewhere {
+        drop_elsewhere(dropped);
+    }
+}

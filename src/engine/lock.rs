@@ -1,0 +1,182 @@
+//! Locking shards: one, several in ascending order, all; for reading and for writing.
+//!
+//! Invariants:
+//! 1. Shards are locked in ascending order, so two callers never wait for each other.
+//! 2. A writer never enters a shard that a transaction has frozen; it waits for the transaction's end
+//!    without holding any shard. Readers enter and see the state before the transaction.
+//! 3. A call from inside a visitor or a transaction closure that would wait for its own thread gets
+//!    [`StorageError::Reentrant`] instead.
+
+use std::cell::Cell;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::Engine;
+use crate::command::run::Keys;
+use crate::error::StorageError;
+use crate::keyspace::{Shard, ShardSource, ShardSourceMut};
+
+/// A shard and whether a transaction has it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) shard: Shard,
+    pub(crate) frozen: bool,
+}
+
+pub(crate) type Guard<'a> = MutexGuard<'a, Slot>;
+
+thread_local! {
+    /// The engine in whose shards this thread runs a caller's closure, by address; 0 for none.
+    static INSIDE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Marks this thread as running a command of an engine while it lives.
+#[derive(Debug)]
+pub(crate) struct Inside {
+    before: usize,
+}
+
+impl Inside {
+    #[inline]
+    pub(crate) fn enter(engine: &Engine) -> Self {
+        Self {
+            before: INSIDE.replace(std::ptr::from_ref(engine).addr()),
+        }
+    }
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        INSIDE.set(self.before);
+    }
+}
+
+/// Several locked shards, by ascending number.
+#[derive(Debug)]
+pub(crate) struct Locked<'a> {
+    indexes: Vec<usize>,
+    guards: Vec<Guard<'a>>,
+}
+
+impl Locked<'_> {
+    fn position(&self, index: usize) -> usize {
+        match self.indexes.binary_search(&index) {
+            Ok(position) => position,
+            Err(_) => panic!("a command touched a key it had not named"),
+        }
+    }
+
+    pub(crate) fn indexes(&self) -> &[usize] {
+        &self.indexes
+    }
+
+    pub(crate) fn slot_mut(&mut self, index: usize) -> &mut Slot {
+        let position = self.position(index);
+        &mut self.guards[position]
+    }
+}
+
+impl ShardSource for Locked<'_> {
+    fn shard(&self, index: usize) -> &Shard {
+        &self.guards[self.position(index)].shard
+    }
+
+    fn all(&self) -> Vec<&Shard> {
+        self.guards.iter().map(|guard| &guard.shard).collect()
+    }
+}
+
+impl ShardSourceMut for Locked<'_> {
+    fn shard_mut(&mut self, index: usize) -> &mut Shard {
+        &mut self.slot_mut(index).shard
+    }
+
+    fn all_mut(&mut self) -> Vec<&mut Shard> {
+        self.guards
+            .iter_mut()
+            .map(|guard| &mut guard.shard)
+            .collect()
+    }
+}
+
+impl Engine {
+    /// The numbers of the shards that hold `keys`, ascending, each once.
+    pub(crate) fn shards_of(&self, keys: &Keys<'_>) -> Vec<usize> {
+        let index = |key: &[u8]| self.layout.shard_of(self.layout.hash(key));
+        let mut indexes = match *keys {
+            Keys::None => Vec::new(),
+            Keys::One(key) => vec![index(key)],
+            Keys::Two(one, two) => vec![index(one), index(two)],
+            Keys::List { words, step } => words
+                .iter()
+                .step_by(step.max(1))
+                .map(|key| index(key))
+                .collect(),
+            Keys::All => return (0..self.layout.shard_count()).collect(),
+        };
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
+    }
+
+    #[inline]
+    fn lock(&self, index: usize) -> Result<Guard<'_>, StorageError> {
+        let slot: &Mutex<Slot> = &self.slots[index];
+        match slot.try_lock() {
+            Some(guard) => Ok(guard),
+            None => self.lock_contended(slot),
+        }
+    }
+
+    #[cold]
+    fn lock_contended<'a>(&self, slot: &'a Mutex<Slot>) -> Result<Guard<'a>, StorageError> {
+        if INSIDE.get() == std::ptr::from_ref(self).addr() {
+            return Err(StorageError::Reentrant);
+        }
+        Ok(slot.lock())
+    }
+
+    /// One shard, to read.
+    #[inline]
+    pub(crate) fn lock_to_read(&self, index: usize) -> Result<Guard<'_>, StorageError> {
+        self.lock(index)
+    }
+
+    /// One shard, to write.
+    #[inline]
+    pub(crate) fn lock_to_write(&self, index: usize) -> Result<Guard<'_>, StorageError> {
+        let guard = self.lock(index)?;
+        if !guard.frozen {
+            return Ok(guard);
+        }
+        drop(guard);
+        // The transaction's end releases the gate; holding it keeps the next one from starting.
+        let _gate = self.gate.wait()?;
+        self.lock(index)
+    }
+
+    /// Several shards, to read: `indexes` ascend.
+    pub(crate) fn lock_many(&self, indexes: Vec<usize>) -> Result<Locked<'_>, StorageError> {
+        let guards = indexes
+            .iter()
+            .map(|&index| self.lock(index))
+            .collect::<Result<_, _>>()?;
+        Ok(Locked { indexes, guards })
+    }
+
+    /// Several shards, to write: `indexes` ascend.
+    pub(crate) fn lock_many_to_write(
+        &self,
+        indexes: Vec<usize>,
+    ) -> Result<Locked<'_>, StorageError> {
+        let locked = self.lock_many(indexes)?;
+        if locked.guards.iter().all(|guard| !guard.frozen) {
+            return Ok(locked);
+        }
+        let Locked { indexes, guards } = locked;
+        drop(guards);
+        let _gate = self.gate.wait()?;
+        self.lock_many(indexes)
+    }
+}

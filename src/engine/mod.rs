@@ -1,0 +1,281 @@
+//! The only place that sees keyspace, storage and clock together.
+//!
+//! Lock order: transaction gate, shards ascending, log, waiters. Nothing that can wait for another
+//! thread happens while a shard is locked.
+
+pub(crate) mod background;
+pub(crate) mod commit;
+pub(crate) mod compactor;
+pub(crate) mod expirer;
+pub(crate) mod gate;
+pub(crate) mod lock;
+pub(crate) mod options;
+pub(crate) mod recovery;
+pub(crate) mod snapshot;
+pub(crate) mod stats;
+pub(crate) mod syncer;
+pub(crate) mod transaction;
+
+use std::sync::{Arc, Weak};
+
+use crossbeam::utils::CachePadded;
+use parking_lot::{Mutex, RwLock};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use self::background::Background;
+use self::compactor::Compactor;
+use self::gate::Gate;
+use self::lock::Slot;
+use self::options::{Ack, CompactionPolicy, Options};
+use self::recovery::{Loading, app_bytes};
+use self::snapshot::Snapshot;
+use self::syncer::Syncer;
+use crate::error::StorageError;
+use crate::keyspace::{Layout, Rules, Shard, ShardSource};
+use crate::storage::backend::Storage;
+use crate::storage::{self, Log, OpenOptions, OpenReport, Stamp, Store};
+use crate::sys::clock::Clock;
+use crate::sys::fork::process_token;
+use crate::sys::reclaim::drop_elsewhere;
+use crate::sys::rng::{Rng, entropy};
+
+/// The handle works.
+const OPEN: u8 = 0;
+/// The handle was closed.
+const CLOSED: u8 = 1;
+/// An invariant may be broken: no more work on this handle. The file is fine.
+const POISONED: u8 = 2;
+
+/// A keyspace with its clock, its log and its threads.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) this: Weak<Engine>,
+    pub(crate) layout: Layout,
+    pub(crate) slots: Box<[CachePadded<Mutex<Slot>>]>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rules: Rules,
+    pub(crate) rng: Rng,
+    pub(crate) gate: Gate,
+    pub(crate) background: Background,
+    pub(crate) syncer: Syncer,
+    pub(crate) compactor: Compactor,
+    pub(crate) ack: Ack,
+    pub(crate) compaction: CompactionPolicy,
+    store: Option<Store>,
+    /// The process that opened the file; see [`crate::sys::fork`].
+    process: u64,
+    state: AtomicU8,
+    poison: RwLock<Option<String>>,
+}
+
+impl Engine {
+    /// An engine in memory, with these shards or empty ones.
+    pub(crate) fn in_memory(options: &Options, content: Option<&Snapshot>) -> Arc<Self> {
+        let seed = options.seed.unwrap_or_else(entropy);
+        let rng = Rng::seeded(seed);
+        let layout = match content {
+            Some(snapshot) => snapshot.layout().clone(),
+            None => Layout::new(std::array::from_fn(|_| rng.next_u64()), options.shard_bits),
+        };
+        let shards = match content {
+            Some(snapshot) => snapshot.shards().to_vec(),
+            None => (0..layout.shard_count())
+                .map(|_| layout.empty_shard())
+                .collect(),
+        };
+        Self::assemble(options, layout, shards, rng, None)
+    }
+
+    /// An engine over the file `name`, which is made if there is none.
+    pub(crate) fn open(
+        storage: Arc<dyn Storage>,
+        name: &str,
+        options: &Options,
+    ) -> Result<(Arc<Self>, OpenReport), StorageError> {
+        let rng = Rng::seeded(options.seed.unwrap_or_else(entropy));
+        let layout = Layout::new(std::array::from_fn(|_| rng.next_u64()), options.shard_bits);
+        let mut open = OpenOptions::new(stamp(options.clock.now_ms()));
+        open.read_only = options.read_only;
+        open.create = !options.read_only;
+        open.threads = options.load_threads;
+        open.app = app_bytes(&layout);
+        let loading = Loading::default();
+        let (store, report) = Store::open(storage, name, &open, &loading)?;
+        let (layout, shards) = loading.finish()?;
+        let engine = Self::assemble(options, layout, shards, rng, Some(store));
+        if !options.read_only {
+            engine.start_syncer()?;
+            engine.start_background();
+        }
+        Ok((engine, report))
+    }
+
+    fn assemble(
+        options: &Options,
+        layout: Layout,
+        shards: Vec<Shard>,
+        rng: Rng,
+        store: Option<Store>,
+    ) -> Arc<Self> {
+        let slot = |shard| {
+            CachePadded::new(Mutex::new(Slot {
+                shard,
+                frozen: false,
+            }))
+        };
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            layout,
+            slots: shards.into_iter().map(slot).collect(),
+            clock: Arc::clone(&options.clock),
+            rules: options.rules,
+            rng,
+            gate: Gate::default(),
+            background: Background::new(),
+            syncer: Syncer::default(),
+            compactor: Compactor::default(),
+            ack: options.ack,
+            compaction: options.compaction,
+            store,
+            process: process_token(),
+            state: AtomicU8::new(OPEN),
+            poison: RwLock::new(None),
+        })
+    }
+
+    /// The file, if there is one.
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// The log, if there is a file.
+    #[inline]
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.store.as_ref().map(Store::log)
+    }
+
+    /// Waits until the log holds everything before `end_lsn`, as the ack class asks.
+    #[inline]
+    pub(crate) fn acknowledge(&self, end_lsn: u64) -> Result<(), StorageError> {
+        let Some(log) = self.log() else { return Ok(()) };
+        let ack = match self.ack {
+            Ack::Always => storage::Ack::Always,
+            Ack::EverySec => storage::Ack::EverySec,
+            Ack::No => storage::Ack::No,
+            Ack::Buffered(_) => storage::Ack::Buffered,
+        };
+        log.commit(end_lsn, ack)
+    }
+
+    /// Waits until everything so far is on disk.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.check_readable()?;
+        self.log().map_or(Ok(()), Log::sync)
+    }
+
+    /// The time and fresh random bytes, for whatever starts a new lineage of the file.
+    pub(crate) fn stamp(&self) -> Stamp {
+        stamp(self.clock.now_ms())
+    }
+
+    /// Refuses work on a handle that was closed or poisoned, or that a forked child inherited.
+    #[inline]
+    pub(crate) fn check_readable(&self) -> Result<(), StorageError> {
+        if self.state.load(Ordering::Acquire) != OPEN {
+            return Err(self.refusal());
+        }
+        self.check_process()
+    }
+
+    /// A child shares the file with its parent, but neither its threads nor its locks.
+    #[inline]
+    fn check_process(&self) -> Result<(), StorageError> {
+        if self.store.is_some() && self.process != process_token() {
+            return Err(StorageError::ForkedHandle);
+        }
+        Ok(())
+    }
+
+    /// As [`check_readable`](Self::check_readable), and asks the log whether it takes a frame.
+    #[inline]
+    pub(crate) fn check_writable(&self) -> Result<(), StorageError> {
+        self.check_readable()?;
+        self.log().map_or(Ok(()), Log::check_writable)
+    }
+
+    #[cold]
+    fn refusal(&self) -> StorageError {
+        match &*self.poison.read() {
+            Some(what) => StorageError::Poisoned {
+                what: what.clone().into(),
+            },
+            None => StorageError::Closed,
+        }
+    }
+
+    /// Refuses all further work on this handle.
+    pub(crate) fn poison(&self, what: String) {
+        let mut poison = self.poison.write();
+        poison.get_or_insert(what);
+        self.state.store(POISONED, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// The keyspace at this moment.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StorageError> {
+        self.check_readable()?;
+        let locked = self.lock_many((0..self.slots.len()).collect())?;
+        let shards = locked.all().into_iter().cloned().collect();
+        // No frame can be appended while every shard is locked.
+        let lsn = self.log().map_or(0, Log::end_lsn);
+        drop(locked);
+        Ok(Snapshot::new(
+            shards,
+            self.layout.clone(),
+            self.rules,
+            self.clock.now_ms(),
+            lsn,
+        ))
+    }
+
+    /// Ends the threads, writes and syncs what is left, and closes the file. Closing twice is fine.
+    pub(crate) fn close(&self) -> Result<(), StorageError> {
+        self.check_process()?;
+        let open = self
+            .state
+            .compare_exchange(OPEN, CLOSED, Ordering::AcqRel, Ordering::Acquire);
+        self.stop_background();
+        self.stop_syncer();
+        let closed = match self.store() {
+            Some(store) if !self.is_poisoned() => store.close(self.clock.now_ms()),
+            Some(_) | None => Ok(()),
+        };
+        if open.is_ok() {
+            let shards: Vec<Shard> = self.slots.iter().map(|slot| self.take(slot)).collect();
+            if shards.iter().any(|shard| !shard.keys.is_empty()) {
+                drop_elsewhere(shards);
+            }
+        }
+        closed
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.state.load(Ordering::Acquire) == POISONED
+    }
+
+    fn take(&self, slot: &Mutex<Slot>) -> Shard {
+        std::mem::replace(&mut slot.lock().shard, self.layout.empty_shard())
+    }
+}
+
+/// The time, and random bytes that were never used before.
+fn stamp(unix_ms: u64) -> Stamp {
+    let mut random = [0; 32];
+    for word in random.chunks_exact_mut(8) {
+        word.copy_from_slice(&entropy().to_le_bytes());
+    }
+    Stamp { unix_ms, random }
+}

@@ -1,0 +1,145 @@
+//! The keyspace at one moment, kept by cloned roots.
+
+use std::sync::Arc;
+
+use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, WriteCall};
+use crate::error::{CommandError, Error, StorageError};
+use crate::keyspace::{Layout, Now, Reach, ReadTx, Rules, Shard, ShardSource};
+use crate::sys::reclaim::drop_elsewhere;
+use crate::sys::rng::Rng;
+
+/// The keyspace as it was when [`Db::snapshot`](crate::Db::snapshot) was called.
+///
+/// Every reading command works on it, takes no lock and sees no later write; keys that expire after
+/// that moment stay visible in it. It keeps the pages that have changed since alive, and may outlive
+/// its database. Cloning it costs one reference count.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    shards: Vec<Shard>,
+    layout: Layout,
+    rules: Rules,
+    taken_at_ms: u64,
+    lsn: u64,
+    random: Rng,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        // Pages that only this snapshot still holds can be many: their thread frees them.
+        let shards = std::mem::take(&mut self.shards);
+        if shards.iter().any(|shard| !shard.keys.is_empty()) {
+            drop_elsewhere(shards);
+        }
+    }
+}
+
+impl ShardSource for State {
+    fn shard(&self, index: usize) -> &Shard {
+        &self.shards[index]
+    }
+
+    fn all(&self) -> Vec<&Shard> {
+        self.shards.iter().collect()
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn new(
+        shards: Vec<Shard>,
+        layout: Layout,
+        rules: Rules,
+        taken_at_ms: u64,
+        lsn: u64,
+    ) -> Self {
+        let random = Rng::seeded(lsn ^ taken_at_ms);
+        let state = State {
+            shards,
+            layout,
+            rules,
+            taken_at_ms,
+            lsn,
+            random,
+        };
+        Self {
+            state: Arc::new(state),
+        }
+    }
+
+    /// When it was taken, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn taken_at_ms(&self) -> u64 {
+        self.state.taken_at_ms
+    }
+
+    /// The log position it stands for: it holds exactly the writes before it. 0 in memory.
+    #[must_use]
+    pub fn lsn(&self) -> u64 {
+        self.state.lsn
+    }
+
+    pub(crate) fn key_count(&self) -> u64 {
+        self.state
+            .shards
+            .iter()
+            .map(|shard| shard.keys.len() as u64)
+            .sum()
+    }
+
+    pub(crate) fn shards(&self) -> &[Shard] {
+        &self.state.shards
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.state.layout
+    }
+
+    fn run<R>(
+        &self,
+        keys: Keys<'_>,
+        call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, CommandError> {
+        let state = &*self.state;
+        let reach = match keys {
+            Keys::One(key) => {
+                let hash = state.layout.hash(key);
+                Reach::One {
+                    shard: &state.shards[state.layout.shard_of(hash)],
+                    hash,
+                }
+            }
+            Keys::None | Keys::Two(..) | Keys::List { .. } | Keys::All => Reach::Many(state),
+        };
+        let read_clock = || state.taken_at_ms;
+        let random = || state.random.next_u64();
+        let now = Now::new(&read_clock);
+        let tx = ReadTx {
+            reach,
+            layout: &state.layout,
+            now: &now,
+            rules: state.rules,
+            random: &random,
+        };
+        call(&tx)
+    }
+}
+
+impl RunRead for Snapshot {
+    fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
+        Ok(self.run(command.keys(), |tx| command.execute(tx))?)
+    }
+}
+
+impl Host for Snapshot {
+    fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        Ok(self.run(keys, |tx| call(tx))?)
+    }
+
+    fn write_with(&self, _keys: Keys<'_>, _call: WriteCall<'_>) -> Result<(), Error> {
+        Err(StorageError::ReadOnly.into())
+    }
+}

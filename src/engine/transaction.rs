@@ -1,0 +1,237 @@
+//! Transactions: atomic over many keys, one frame, rolled back on an error and on a panic.
+//!
+//! A transaction works on clones of the roots it touches. Touching a shard freezes it: other writers
+//! wait for the transaction's end, readers go on and see the state before it. Commit swaps the roots in
+//! and places one frame in the log, under the locks of the touched shards; dropping the transaction
+//! thaws them as they were. Two-phase locking by shard makes transactions and writers serializable.
+//!
+//! Invariants:
+//! 1. At most one transaction runs (the gate), so freezing shards in any order cannot deadlock.
+//! 2. Until commit nothing outside the transaction changes; nothing after commit can fail before the
+//!    frame is in the log.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::gate::GateGuard;
+use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
+use crate::command::run::{WriteCall, WriteCommand};
+use crate::error::{CommandError, Error, StorageError};
+use crate::keyspace::{
+    Batch, Dropped, Now, Reach, ReachMut, ReadTx, Shard, ShardSource, ShardSourceMut, WriteTx,
+};
+
+/// A transaction under way: what the closure of [`Db::transaction`](crate::Db::transaction) works on.
+///
+/// It has every reading and writing method of the database, sees its own changes, and everything it has
+/// touched stays as it is for others until it ends.
+#[derive(Debug)]
+pub struct Transaction<'e> {
+    engine: &'e Engine,
+    work: RefCell<Work>,
+    now_ms: u64,
+    _gate: GateGuard<'e>,
+}
+
+#[derive(Debug)]
+struct Work {
+    /// Private shards, by number: frozen in the engine.
+    shards: BTreeMap<usize, Shard>,
+    batch: Batch,
+}
+
+impl ShardSource for Work {
+    fn shard(&self, index: usize) -> &Shard {
+        &self.shards[&index]
+    }
+
+    fn all(&self) -> Vec<&Shard> {
+        self.shards.values().collect()
+    }
+}
+
+/// The private shards alone, while the batch beside them records.
+struct Private<'a>(&'a mut BTreeMap<usize, Shard>);
+
+impl ShardSource for Private<'_> {
+    fn shard(&self, index: usize) -> &Shard {
+        &self.0[&index]
+    }
+
+    fn all(&self) -> Vec<&Shard> {
+        self.0.values().collect()
+    }
+}
+
+impl ShardSourceMut for Private<'_> {
+    fn shard_mut(&mut self, index: usize) -> &mut Shard {
+        match self.0.get_mut(&index) {
+            Some(shard) => shard,
+            None => panic!("a command touched a key it had not named"),
+        }
+    }
+
+    fn all_mut(&mut self) -> Vec<&mut Shard> {
+        self.0.values_mut().collect()
+    }
+}
+
+impl Engine {
+    /// Runs `body` as one transaction.
+    pub(crate) fn transaction<R, E: From<Error>>(
+        &self,
+        body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        self.check_writable().map_err(Error::from)?;
+        let gate = self.gate.wait().map_err(Error::from)?;
+        let batch = Batch {
+            recording: self.log().is_some(),
+            ..Batch::default()
+        };
+        let transaction = Transaction {
+            engine: self,
+            work: RefCell::new(Work {
+                shards: BTreeMap::new(),
+                batch,
+            }),
+            now_ms: self.clock.now_ms(),
+            _gate: gate,
+        };
+        let result = body(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+}
+
+impl Transaction<'_> {
+    /// Freezes and clones the shards of `keys` that are not the transaction's yet.
+    fn touch(&self, keys: &Keys<'_>) -> Result<(), StorageError> {
+        let mut missing = self.engine.shards_of(keys);
+        let work = self
+            .work
+            .try_borrow()
+            .map_err(|_busy| StorageError::Reentrant)?;
+        missing.retain(|index| !work.shards.contains_key(index));
+        drop(work);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut work = self
+            .work
+            .try_borrow_mut()
+            .map_err(|_busy| StorageError::Reentrant)?;
+        for index in missing {
+            let mut slot = self.engine.lock_to_read(index)?;
+            slot.frozen = true;
+            work.shards.insert(index, slot.shard.clone());
+        }
+        Ok(())
+    }
+
+    fn run_read<R>(
+        &self,
+        keys: &Keys<'_>,
+        call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, Error> {
+        self.touch(keys)?;
+        // A visitor may call the transaction again: reads share the borrow, writes are refused.
+        let work = self
+            .work
+            .try_borrow()
+            .map_err(|_busy| StorageError::Reentrant)?;
+        let read_clock = || self.now_ms;
+        let random = || self.engine.rng.next_u64();
+        let tx = ReadTx {
+            reach: Reach::Many(&*work),
+            layout: &self.engine.layout,
+            now: &Now::new(&read_clock),
+            rules: self.engine.rules,
+            random: &random,
+        };
+        Ok(call(&tx)?)
+    }
+
+    fn run_write<R>(
+        &self,
+        keys: &Keys<'_>,
+        call: impl FnOnce(&mut WriteTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, Error> {
+        self.touch(keys)?;
+        let mut work = self
+            .work
+            .try_borrow_mut()
+            .map_err(|_busy| StorageError::Reentrant)?;
+        let Work { shards, batch } = &mut *work;
+        let read_clock = || self.now_ms;
+        let random = || self.engine.rng.next_u64();
+        let mut tx = WriteTx {
+            reach: ReachMut::Many(&mut Private(shards)),
+            layout: &self.engine.layout,
+            now: &Now::new(&read_clock),
+            rules: self.engine.rules,
+            random: &random,
+            batch,
+        };
+        Ok(call(&mut tx)?)
+    }
+
+    /// Swaps the private shards in, logs one frame, and waits for its acknowledgement.
+    fn commit(mut self) -> Result<(), Error> {
+        let engine = self.engine;
+        let Work { shards, batch } = self.work.get_mut();
+        if batch.count == 0 {
+            return Ok(());
+        }
+        engine.check_frame(batch.bytes.len())?;
+        engine.check_writable()?;
+        let mut locked = engine.lock_many(shards.keys().copied().collect())?;
+        // Nothing fails from here on.
+        let mut batch = std::mem::take(batch);
+        for (index, shard) in std::mem::take(shards) {
+            let slot = locked.slot_mut(index);
+            batch
+                .dropped
+                .push(Dropped::Shard(std::mem::replace(&mut slot.shard, shard)));
+            slot.frozen = false;
+        }
+        engine.notice_deadlines_in(&locked);
+        let pending = engine.log_batch(batch);
+        drop(locked);
+        // Releases the gate: the next transaction may share this one's sync.
+        drop(self);
+        Ok(engine.finish(pending)?)
+    }
+}
+
+impl Drop for Transaction<'_> {
+    /// Thaws what is still frozen, as it was.
+    fn drop(&mut self) {
+        for &index in self.work.get_mut().shards.keys() {
+            // The engine's own lock, without the check for reentrance: a drop must not fail.
+            self.engine.slots[index].lock().frozen = false;
+        }
+    }
+}
+
+impl RunRead for Transaction<'_> {
+    fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
+        self.run_read(&command.keys(), |tx| command.execute(tx))
+    }
+}
+
+impl RunWrite for Transaction<'_> {
+    fn write<C: WriteCommand>(&self, command: C) -> Result<C::Output, Error> {
+        self.run_write(&command.keys(), |tx| command.execute(tx))
+    }
+}
+
+impl Host for Transaction<'_> {
+    fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.run_read(&keys, |tx| call(tx))
+    }
+
+    fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
+        self.run_write(&keys, |tx| call(tx))
+    }
+}

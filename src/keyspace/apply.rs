@@ -1,0 +1,59 @@
+//! Effects back into state: the same mutators as live execution, with recording off.
+//!
+//! Called by recovery only. Invariants:
+//! 1. Replay reads no clock: the transaction's time is 0, at which nothing has expired.
+//! 2. An effect that cannot have been recorded in this state is refused, not bent to fit.
+
+use super::tx::WriteTx;
+use crate::effect::Effect;
+
+/// The longest string any build accepts: what the sparse representation can address.
+pub(crate) const STRING_BYTES_LIMIT: u64 = 1 << 60;
+
+/// An effect that does not fit the state it is applied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Misfit;
+
+impl WriteTx<'_> {
+    /// Applies one effect.
+    pub(crate) fn apply(&mut self, effect: &Effect<'_>) -> Result<(), Misfit> {
+        match *effect {
+            Effect::StringSet {
+                key,
+                value,
+                raw,
+                expires_at_ms,
+            } => {
+                self.put_string(key, value, raw, expires_at_ms);
+            }
+            Effect::StringWrite { key, offset, bytes } => {
+                let end = offset.checked_add(bytes.len() as u64).ok_or(Misfit)?;
+                if end > STRING_BYTES_LIMIT {
+                    return Err(Misfit);
+                }
+                if let Some(entry) = self.entry(key) {
+                    entry.string().map_err(|_wrong_type| Misfit)?;
+                }
+                self.write_string(key, offset, bytes);
+            }
+            Effect::KeyRemove { key } => {
+                self.erase(key);
+            }
+            Effect::KeyExpire { key, expires_at_ms } => {
+                self.expire(key, expires_at_ms);
+            }
+            Effect::KeyMove { from, to } => {
+                if !self.move_key(from, to) {
+                    return Err(Misfit);
+                }
+            }
+            Effect::KeyCopy { from, to } => {
+                if !self.copy_key(from, to) {
+                    return Err(Misfit);
+                }
+            }
+            Effect::KeysClear => self.clear(),
+        }
+        Ok(())
+    }
+}

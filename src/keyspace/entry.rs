@@ -1,0 +1,139 @@
+//! What a key holds, as commands see it.
+
+use crate::ds::hash_trie::{EntryRef, NO_DEADLINE, Payload};
+use crate::error::CommandError;
+use crate::value::{StringValue, Value};
+
+/// Entry tags: type and encoding of an inline value. A large value carries its own type; its tag
+/// only says how a string came to be.
+pub(crate) mod tag {
+    /// A string as `SET` leaves it: `int`, `embstr` or `raw` by its content.
+    pub(crate) const STRING: u8 = 0;
+    /// A string that was edited in place: always `raw`.
+    pub(crate) const STRING_RAW: u8 = 1;
+}
+
+/// A key's entry, borrowed from its shard.
+#[derive(Debug)]
+pub(crate) struct Entry<'a>(EntryRef<'a, Value>);
+
+/// What an edit of a whole string has to keep or may reuse of the entry before it. Only an [`Entry`]
+/// makes one, so it cannot name a place that is not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    pub(super) inline_bytes: Option<usize>,
+    pub(super) tag: u8,
+    pub(super) expires_at_ms: Option<u64>,
+}
+
+/// The bytes of a string, where they lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum StringRef<'a> {
+    /// In the page, in one piece.
+    Inline(&'a [u8]),
+    /// Beside the page.
+    Large(&'a StringValue),
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn new(entry: EntryRef<'a, Value>) -> Self {
+        Self(entry)
+    }
+
+    pub(crate) fn key(&self) -> &'a [u8] {
+        self.0.key
+    }
+
+    pub(crate) fn expires_at_ms(&self) -> Option<u64> {
+        (self.0.expires_at_ms != NO_DEADLINE).then_some(self.0.expires_at_ms)
+    }
+
+    pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
+        super::expiry::is_past(self.0.expires_at_ms, now_ms)
+    }
+
+    /// The type's name as `TYPE` prints it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self.0.payload {
+            Payload::Inline(_) => "string",
+            Payload::Large(value) => value.type_name(),
+        }
+    }
+
+    /// The entry as a string.
+    pub(crate) fn string(&self) -> Result<StringRef<'a>, CommandError> {
+        match self.0.payload {
+            Payload::Inline(bytes) => Ok(StringRef::Inline(bytes)),
+            Payload::Large(Value::String(string)) => Ok(StringRef::Large(string)),
+        }
+    }
+
+    /// What [`WriteTx::replace_string`](super::WriteTx::replace_string) has to know of it.
+    pub(crate) fn before(&self) -> Before {
+        Before {
+            inline_bytes: match self.0.payload {
+                Payload::Inline(bytes) => Some(bytes.len()),
+                Payload::Large(_) => None,
+            },
+            tag: self.0.tag,
+            expires_at_ms: self.expires_at_ms(),
+        }
+    }
+
+    /// Whether the string was edited in place since it was set.
+    pub(crate) fn is_edited(&self) -> bool {
+        self.0.tag == tag::STRING_RAW
+    }
+
+    /// Bytes of the value that lie outside its page.
+    pub(crate) fn outside_bytes(&self) -> usize {
+        match self.0.payload {
+            Payload::Inline(_) => 0,
+            Payload::Large(Value::String(string)) => string.memory_bytes(),
+        }
+    }
+}
+
+impl<'a> StringRef<'a> {
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Large(string) => string.len(),
+        }
+    }
+
+    /// The whole value if it lies in one piece.
+    pub(crate) fn contiguous(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Inline(bytes) => Some(bytes),
+            Self::Large(string) => string.as_contiguous(),
+        }
+    }
+
+    /// Appends `len` bytes from `offset`, as far as there are any.
+    pub(crate) fn read_into(&self, offset: u64, len: u64, out: &mut Vec<u8>) {
+        match self {
+            Self::Inline(bytes) => {
+                let start = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
+                let end = usize::try_from(offset.saturating_add(len)).unwrap_or(usize::MAX);
+                out.extend_from_slice(&bytes[start..end.clamp(start, bytes.len())]);
+            }
+            Self::Large(string) => string.read_into(offset, len, out),
+        }
+    }
+
+    /// A copy of the whole value.
+    pub(crate) fn to_vec(self) -> Vec<u8> {
+        match self {
+            Self::Inline(bytes) => bytes.to_vec(),
+            Self::Large(string) => {
+                let mut out = Vec::new();
+                string.read_into(0, u64::MAX, &mut out);
+                out
+            }
+        }
+    }
+}

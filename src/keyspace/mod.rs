@@ -1,0 +1,25 @@
+//! Keys to entries: shards of one persistent map each, and the only code that changes them.
+//!
+//! `command` reads and writes through [`ReadTx`] and [`WriteTx`]; `engine` locks shards, builds those
+//! and carries the recorded effects to the log; recovery applies effects through the same mutators.
+//!
+//! Invariants:
+//! 1. A mutator changes memory and records its effect, or does neither.
+//! 2. A reader never sees an entry whose deadline has passed.
+//! 3. Nothing here locks, waits, reads a clock or does I/O.
+
+pub(crate) mod apply;
+pub(crate) mod effects;
+pub(crate) mod entry;
+pub(crate) mod expiry;
+pub(crate) mod key;
+pub(crate) mod shard;
+pub(crate) mod string;
+pub(crate) mod tx;
+
+pub(crate) use apply::STRING_BYTES_LIMIT;
+pub(crate) use entry::{Entry, StringRef};
+pub(crate) use shard::{Layout, Shard};
+pub(crate) use tx::{
+    Batch, Dropped, Now, Reach, ReachMut, ReadTx, Rules, ShardSource, ShardSourceMut, WriteTx,
+};

@@ -1,0 +1,225 @@
+//! What a command works with: the shards of its keys, the time, the limits, and the batch of effects.
+//!
+//! `engine` builds a [`ReadTx`] or [`WriteTx`] over shards it has locked (or owns, in a transaction
+//! and in a snapshot) and gives it to one command. A command touches only keys it has named before;
+//! touching another is a bug and panics in [`ShardSource`].
+
+use std::cell::Cell;
+
+use super::entry::Entry;
+use super::expiry::is_past;
+use super::shard::{Layout, Shard};
+use crate::ds::hash_trie::NO_DEADLINE;
+use crate::effect::{Effect, codec};
+use crate::value::Value;
+
+/// Limits a command has to keep.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Longest string, in bytes; Redis's `proto-max-bulk-len`.
+    pub(crate) string_bytes_max: u64,
+    /// Highest bit offset `SETBIT` and its kin accept, plus one.
+    pub(crate) bit_offsets: u64,
+}
+
+/// The time of one operation: read from its source at most once, and only if asked.
+pub(crate) struct Now<'a> {
+    read: &'a dyn Fn() -> u64,
+    known: Cell<Option<u64>>,
+}
+
+impl std::fmt::Debug for Now<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Now").field(&self.known.get()).finish()
+    }
+}
+
+impl<'a> Now<'a> {
+    pub(crate) fn new(read: &'a dyn Fn() -> u64) -> Self {
+        Self {
+            read,
+            known: Cell::new(None),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn ms(&self) -> u64 {
+        if let Some(ms) = self.known.get() {
+            return ms;
+        }
+        let ms = (self.read)();
+        self.known.set(Some(ms));
+        ms
+    }
+}
+
+/// Shards by number, for commands with several keys.
+pub(crate) trait ShardSource {
+    fn shard(&self, index: usize) -> &Shard;
+    /// Every shard, in order; only for commands that named all keys.
+    fn all(&self) -> Vec<&Shard>;
+}
+
+/// As [`ShardSource`], to change.
+pub(crate) trait ShardSourceMut: ShardSource {
+    fn shard_mut(&mut self, index: usize) -> &mut Shard;
+    fn all_mut(&mut self) -> Vec<&mut Shard>;
+}
+
+/// The shards a read may touch.
+#[derive(Clone, Copy)]
+pub(crate) enum Reach<'a> {
+    /// One key's shard, with that key's hash.
+    One { shard: &'a Shard, hash: u64 },
+    /// Several.
+    Many(&'a dyn ShardSource),
+}
+
+/// What a reading command sees.
+pub(crate) struct ReadTx<'a> {
+    pub(crate) reach: Reach<'a>,
+    pub(crate) layout: &'a Layout,
+    pub(crate) now: &'a Now<'a>,
+    pub(crate) rules: Rules,
+    pub(crate) random: &'a dyn Fn() -> u64,
+}
+
+impl std::fmt::Debug for ReadTx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadTx")
+            .field("now", self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> ReadTx<'a> {
+    /// The entry at `key`, unless it is missing or expired.
+    #[inline]
+    pub(crate) fn entry(&self, key: &[u8]) -> Option<Entry<'a>> {
+        let (shard, hash) = match self.reach {
+            Reach::One { shard, hash } => (shard, hash),
+            Reach::Many(shards) => {
+                let hash = self.layout.hash(key);
+                (shards.shard(self.layout.shard_of(hash)), hash)
+            }
+        };
+        let entry = shard.keys.get(hash, key)?;
+        if entry.expires_at_ms != NO_DEADLINE && is_past(entry.expires_at_ms, self.now.ms()) {
+            return None;
+        }
+        Some(Entry::new(entry))
+    }
+
+    /// Every shard, in order; only for commands that named all keys.
+    pub(crate) fn shards(&self) -> Vec<&'a Shard> {
+        match self.reach {
+            Reach::One { shard, .. } => vec![shard],
+            Reach::Many(shards) => shards.all(),
+        }
+    }
+}
+
+/// The effects of one operation, encoded as they happen.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Encoded effects, front to back.
+    pub(crate) bytes: Vec<u8>,
+    /// How many.
+    pub(crate) count: u32,
+    /// Whether anybody wants them: recovery and databases without a log record nothing.
+    pub(crate) recording: bool,
+    /// What was replaced or removed and may be large: dropped after the locks are released, and by
+    /// the background thread where that would take long.
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// Something that left the keyspace and may take long to free.
+#[derive(Debug)]
+pub(crate) enum Dropped {
+    /// The value of one key.
+    Value(Value),
+    /// A whole shard.
+    Shard(Shard),
+}
+
+impl Batch {
+    #[inline]
+    pub(crate) fn record(&mut self, effect: &Effect<'_>) {
+        self.count += 1;
+        if self.recording {
+            codec::encode(effect, &mut self.bytes);
+        }
+    }
+}
+
+/// The shards a write may touch.
+pub(crate) enum ReachMut<'a> {
+    /// One key's shard, with that key's hash.
+    One { shard: &'a mut Shard, hash: u64 },
+    /// Several.
+    Many(&'a mut dyn ShardSourceMut),
+}
+
+impl ReachMut<'_> {
+    /// The same shards for a shorter time.
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> ReachMut<'_> {
+        match self {
+            Self::One { shard, hash } => ReachMut::One { shard, hash: *hash },
+            Self::Many(shards) => ReachMut::Many(&mut **shards),
+        }
+    }
+}
+
+/// What a writing command sees. Every mutator is a method of this type in one of the type files
+/// (`string`, `key`, ...), and records its effect.
+pub(crate) struct WriteTx<'a> {
+    pub(crate) reach: ReachMut<'a>,
+    pub(crate) layout: &'a Layout,
+    pub(crate) now: &'a Now<'a>,
+    pub(crate) rules: Rules,
+    pub(crate) random: &'a dyn Fn() -> u64,
+    pub(crate) batch: &'a mut Batch,
+}
+
+impl std::fmt::Debug for WriteTx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteTx")
+            .field("now", self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WriteTx<'_> {
+    /// This operation's reading half.
+    pub(crate) fn as_read(&self) -> ReadTx<'_> {
+        ReadTx {
+            reach: match &self.reach {
+                ReachMut::One { shard, hash } => Reach::One { shard, hash: *hash },
+                ReachMut::Many(shards) => Reach::Many(&**shards),
+            },
+            layout: self.layout,
+            now: self.now,
+            rules: self.rules,
+            random: self.random,
+        }
+    }
+
+    /// The entry at `key`, unless it is missing or expired.
+    #[inline]
+    pub(crate) fn entry(&self, key: &[u8]) -> Option<Entry<'_>> {
+        self.as_read().entry(key)
+    }
+
+    /// The shard of `key` and the key's hash.
+    #[inline]
+    pub(crate) fn at(&mut self, key: &[u8]) -> (&mut Shard, u64) {
+        match &mut self.reach {
+            ReachMut::One { shard, hash } => (shard, *hash),
+            ReachMut::Many(shards) => {
+                let hash = self.layout.hash(key);
+                (shards.shard_mut(self.layout.shard_of(hash)), hash)
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The outside world, injected: time, randomness, threads, and the byte encodings everything shares.
+//!
+//! Knows nothing of databases. Nothing else in the crate reads a clock, draws a random number or
+//! starts a thread on its own.
+
+pub mod clock;
+pub(crate) mod fork;
+pub(crate) mod reclaim;
+pub(crate) mod rng;
+pub(crate) mod thread;
+pub(crate) mod varint;
