@@ -79,3 +79,21 @@ pub(crate) fn script(db: &Db, lines: &[(&str, &str)]) {
         assert_eq!(&reply, expected, "line {index}: {line}");
     }
 }
+
+/// Numbers that follow from a seed (SplitMix64).
+#[derive(Debug)]
+pub(crate) struct Numbers(std::cell::Cell<u64>);
+
+impl Numbers {
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(std::cell::Cell::new(seed))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0.set(state);
+        let word = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+}

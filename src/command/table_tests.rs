@@ -8,15 +8,14 @@ use std::collections::BTreeSet;
 
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCall, WriteCall};
+use super::script::Numbers;
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::{all, execute, find, resolve};
-use crate::effect::codec;
 use crate::error::{CommandError, Error};
 use crate::keyspace::{
     Batch, Entry, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut,
     WriteTx,
 };
-use crate::sys::rng::Rng;
 
 /// Small limits, so that no garbage argument costs memory.
 const RULES: Rules = Rules {
@@ -39,7 +38,7 @@ struct RecordingHost {
     shards: RefCell<Vec<Shard>>,
     batch: RefCell<Batch>,
     calls: Calls,
-    random: Rng,
+    random: Numbers,
 }
 
 /// The shards of the named keys; others panic.
@@ -108,7 +107,7 @@ impl RecordingHost {
                 ..Batch::default()
             }),
             calls: Calls::default(),
-            random: Rng::seeded(7),
+            random: Numbers::seeded(7),
         }
     }
 
@@ -180,22 +179,19 @@ impl RecordingHost {
         let mut unrecorded = Batch::default();
         let random = || 0;
         let no_clock = || 0;
-        for effect in codec::decode(&self.batch.borrow().bytes) {
-            let mut lent = Lent {
-                shards: &mut shards,
-                named: (0..self.layout.shard_count()).collect(),
-            };
-            let mut tx = WriteTx {
-                reach: ReachMut::Many(&mut lent),
-                layout: &self.layout,
-                now: &Now::new(&no_clock),
-                rules: RULES,
-                random: &random,
-                batch: &mut unrecorded,
-            };
-            tx.apply(&effect.expect("effects decode"))
-                .expect("effects fit");
-        }
+        let mut lent = Lent {
+            shards: &mut shards,
+            named: (0..self.layout.shard_count()).collect(),
+        };
+        let mut tx = WriteTx {
+            reach: ReachMut::Many(&mut lent),
+            layout: &self.layout,
+            now: &Now::new(&no_clock),
+            rules: RULES,
+            random: &random,
+            batch: &mut unrecorded,
+        };
+        tx.apply_all(&self.batch.borrow().bytes);
         dump(&shards)
     }
 
@@ -215,7 +211,7 @@ impl Host for RecordingHost {
             named: self.name(keys),
             shards: &mut self.shards.borrow_mut(),
         };
-        let (clock, random) = (|| NOW_MS, || self.random.next_u64());
+        let (clock, random) = (|| NOW_MS, || self.random.next());
         Ok(call(&ReadTx {
             reach: Reach::Many(&lent),
             layout: &self.layout,
@@ -231,7 +227,7 @@ impl Host for RecordingHost {
             named: self.name(keys),
             shards: &mut self.shards.borrow_mut(),
         };
-        let (clock, random) = (|| NOW_MS, || self.random.next_u64());
+        let (clock, random) = (|| NOW_MS, || self.random.next());
         Ok(call(&mut WriteTx {
             reach: ReachMut::Many(&mut lent),
             layout: &self.layout,
@@ -452,8 +448,8 @@ fn key_positions_agree_with_the_keys_a_command_names() {
 #[test]
 fn a_failed_command_leaves_nothing_and_a_done_one_leaves_its_effects() {
     let seed = 0x5eed_0001;
-    let random = Rng::seeded(seed);
-    let draw = |below: usize| (random.next_u64() % below as u64) as usize;
+    let random = Numbers::seeded(seed);
+    let draw = |below: usize| (random.next() % below as u64) as usize;
     let (mut failed, mut done, mut changed) = (0, 0, 0);
     for spec in all() {
         let mut host = RecordingHost::filled();

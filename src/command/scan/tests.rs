@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::parse_cursor;
-use crate::command::script::{db_at, script, show, words};
+use crate::command::script::{Numbers, db_at, script, show, words};
 use crate::prelude::*;
 use crate::{Db, KeyType, ScanOptions};
 
@@ -173,9 +173,9 @@ fn any_number_is_a_safe_cursor() {
     for n in 0..500 {
         db.set(format!("key {n}"), "").unwrap();
     }
-    let random = crate::sys::rng::Rng::seeded(11);
+    let random = Numbers::seeded(11);
     for _ in 0..5_000 {
-        let mut cursor = random.next_u64() >> (random.next_u64() % 64);
+        let mut cursor = random.next() >> (random.next() % 64);
         let mut calls = 0;
         while cursor != 0 && calls < 2_000 {
             cursor = db.scan(cursor, ScanOptions::new().count(50)).unwrap().0;
