@@ -21,6 +21,11 @@ pub use command::run::{RunRead, RunWrite};
 pub use command::scan::{ScanOptions, ScanRead};
 pub use command::server::{ServerRead, ServerWrite};
 pub use command::string::{StringRead, StringWrite};
+pub use command::string_counter::CounterWrite;
+pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
+pub use command::string_many::{StringManyRead, StringManyWrite};
+pub use command::string_options::{GetExOptions, SetOptions};
+pub use command::string_range::{StringRangeRead, StringRangeWrite};
 pub use db::{Builder, Db};
 pub use effect::Effect;
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
@@ -41,4 +46,8 @@ pub mod prelude {
     pub use crate::command::scan::ScanRead;
     pub use crate::command::server::{ServerRead, ServerWrite};
     pub use crate::command::string::{StringRead, StringWrite};
+    pub use crate::command::string_counter::CounterWrite;
+    pub use crate::command::string_lcs::LcsRead;
+    pub use crate::command::string_many::{StringManyRead, StringManyWrite};
+    pub use crate::command::string_range::{StringRangeRead, StringRangeWrite};
 }

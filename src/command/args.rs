@@ -64,3 +64,8 @@ pub(crate) fn printable(word: &[u8], bytes_max: usize) -> String {
     let end = end.unwrap_or(word.len()).min(bytes_max);
     String::from_utf8_lossy(&word[..end]).replace(['\r', '\n'], " ")
 }
+
+/// Redis's refusal of a deadline that is no time; `command` in lower case.
+pub(crate) fn invalid_expire_time(command: &str) -> CommandError {
+    CommandError::Other(format!("ERR invalid expire time in '{command}' command").into())
+}

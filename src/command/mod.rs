@@ -23,11 +23,15 @@ pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod spec;
 pub(crate) mod string;
-
-#[cfg(test)]
-pub(crate) mod script;
+pub(crate) mod string_counter;
+pub(crate) mod string_lcs;
+pub(crate) mod string_many;
+pub(crate) mod string_options;
+pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use args::{Args, printable};
 use reply::Reply;
@@ -39,6 +43,10 @@ use crate::error::{CommandError, Error};
 /// Every family's rows.
 pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     string::COMMANDS,
+    string_counter::COMMANDS,
+    string_lcs::COMMANDS,
+    string_many::COMMANDS,
+    string_range::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
