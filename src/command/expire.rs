@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::args::{Args, invalid_expire_time, printable};
+use super::args::{Args, clip, invalid_expire_time, printable};
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
@@ -211,7 +211,7 @@ impl ExpireOptions {
             } else if args.is(index, "LT") {
                 options.lt = true;
             } else {
-                let option = printable(args.word(index)?, usize::MAX);
+                let option = printable(clip(args.word(index)?, usize::MAX));
                 let text = format!("ERR Unsupported option {option}");
                 return Err(CommandError::Other(text.into()));
             }

@@ -62,6 +62,10 @@ fn unknown_commands_are_quoted_as_redis_quotes_them() {
     let rest = "y".repeat(25);
     let clipped =
         format!("ERR unknown command '{x128}', with args beginning with: '{y128}' '{rest}' ");
+    let invalid = format!(r"foo {} {y} z", r"\xff".repeat(60));
+    let (replaced, rest) = ("\u{fffd}".repeat(60), "y".repeat(65));
+    let shown =
+        format!("ERR unknown command 'foo', with args beginning with: '{replaced}' '{rest}' ");
     script(
         &db,
         &[
