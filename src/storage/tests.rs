@@ -6,3 +6,4 @@ mod failure;
 mod fixture;
 mod life;
 mod load;
+mod speed;
