@@ -353,8 +353,11 @@ fn snapshots_read_and_transactions_write() {
     assert_eq!(db.get("k").unwrap(), Some(b"within!".to_vec()));
 }
 
+/// A value, its deadline, and whether it was edited.
+type Content = (Vec<u8>, Option<u64>, bool);
+
 /// Everything that can be seen of the keys `k0` to `k15`: value, deadline, encoding.
-fn contents(db: &Db) -> Vec<Option<(Vec<u8>, Option<u64>, bool)>> {
+fn contents(db: &Db) -> Vec<Option<Content>> {
     let seen = |number| {
         let key = format!("k{number}");
         let value = db.get(&key).unwrap()?;
