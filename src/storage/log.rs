@@ -387,6 +387,15 @@ impl Log {
         self.sync()
     }
 
+    /// Appends a PAD frame with `len` zeros. No release writes one yet; every release reads it.
+    #[cfg(test)]
+    pub(super) fn push_padding(&self, len: usize) {
+        let durable = self.durable.load(Ordering::Acquire);
+        let mut state = self.state.lock();
+        state.push(FrameKind::Pad, 0, durable, &vec![0; len]);
+        self.end.store(state.end_lsn, Ordering::Release);
+    }
+
     /// LSN after the last appended frame.
     #[must_use]
     pub fn end_lsn(&self) -> u64 {

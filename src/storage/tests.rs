@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod failure;
 mod fixture;
+mod golden;
 mod life;
 mod load;
 mod speed;
