@@ -264,6 +264,11 @@ impl Log {
                 Ok(())
             }
             Ack::Buffered => {
+                match self.mode.load(Ordering::Relaxed) {
+                    MODE_POISONED => return Err(self.durability_lost()),
+                    MODE_CLOSED => return self.flush_to(end_lsn),
+                    _ => {}
+                }
                 let backlog = self
                     .end
                     .load(Ordering::Relaxed)

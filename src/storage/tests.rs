@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod docs;
 mod failure;
 mod fixture;
 mod golden;
