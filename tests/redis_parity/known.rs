@@ -1,0 +1,213 @@
+//! The known differences: the commands whose replies cannot be the same word for word, how far they
+//! must still agree, and why. Every command that is not listed must answer exactly as Redis does.
+
+use super::resp::Wire;
+
+/// How far two replies must agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    /// The same in every byte.
+    Exact,
+    /// The same elements in any order.
+    Unordered,
+    /// The same nil, or keys that both sides have.
+    ExistingKey,
+    /// The same error or two of the same shape; walked from cursor 0 to the end, the same keys.
+    Scan,
+    /// The same time, unless it was given relative to a clock that runs on one side only.
+    Time {
+        /// How many units a second has.
+        per_second: i64,
+        /// Whether it is a point in time rather than a distance from now.
+        absolute: bool,
+    },
+    /// Replies of the same shape.
+    Shape,
+}
+
+struct Known {
+    name: &'static str,
+    /// Only with this word second.
+    subcommand: Option<&'static str>,
+    agreement: Agreement,
+    #[expect(dead_code, reason = "for the reader")]
+    reason: &'static str,
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        name: "KEYS",
+        subcommand: None,
+        agreement: Agreement::Unordered,
+        reason: "the order of keys is the order of their hashes",
+    },
+    Known {
+        name: "SCAN",
+        subcommand: None,
+        agreement: Agreement::Scan,
+        reason: "cursors and the order of keys depend on the table; what a whole walk finds does not",
+    },
+    Known {
+        name: "RANDOMKEY",
+        subcommand: None,
+        agreement: Agreement::ExistingKey,
+        reason: "a random choice",
+    },
+    Known {
+        name: "TTL",
+        subcommand: None,
+        agreement: Agreement::Time {
+            per_second: 1,
+            absolute: false,
+        },
+        reason: "the server's clock runs, ours stands still",
+    },
+    Known {
+        name: "PTTL",
+        subcommand: None,
+        agreement: Agreement::Time {
+            per_second: 1000,
+            absolute: false,
+        },
+        reason: "the server's clock runs, ours stands still",
+    },
+    Known {
+        name: "EXPIRETIME",
+        subcommand: None,
+        agreement: Agreement::Time {
+            per_second: 1,
+            absolute: true,
+        },
+        reason: "relative deadlines were counted from two clocks",
+    },
+    Known {
+        name: "PEXPIRETIME",
+        subcommand: None,
+        agreement: Agreement::Time {
+            per_second: 1000,
+            absolute: true,
+        },
+        reason: "relative deadlines were counted from two clocks",
+    },
+    Known {
+        name: "TIME",
+        subcommand: None,
+        agreement: Agreement::Shape,
+        reason: "the server's clock runs, ours stands still",
+    },
+    Known {
+        name: "OBJECT",
+        subcommand: Some("IDLETIME"),
+        agreement: Agreement::Shape,
+        reason: "idle time is counted by the server's clock",
+    },
+];
+
+/// How far the replies to this command must agree.
+pub(crate) fn agreement<W: AsRef<[u8]>>(words: &[W]) -> Agreement {
+    let is = |at: usize, text: &str| {
+        words
+            .get(at)
+            .is_some_and(|word| word.as_ref().eq_ignore_ascii_case(text.as_bytes()))
+    };
+    KNOWN
+        .iter()
+        .find(|known| is(0, known.name) && known.subcommand.is_none_or(|second| is(1, second)))
+        .map_or(Agreement::Exact, |known| known.agreement)
+}
+
+/// How far two clocks may be apart in one stream, in seconds.
+const DRIFT_S: i64 = 90;
+/// Points in time in this range (years 2096 to 3237) were given as such and agree exactly: relative
+/// deadlines in the streams end before it.
+const ABSOLUTE_S: std::ops::Range<i64> = 4_000_000_000..40_000_000_000;
+
+impl Agreement {
+    /// Whether two replies agree. For [`Scan`](Self::Scan) and [`ExistingKey`](Self::ExistingKey) this
+    /// is the part that can be told from the replies alone.
+    pub(crate) fn holds(self, redis: &Wire, ours: &Wire) -> bool {
+        match self {
+            Self::Exact => redis == ours,
+            Self::Unordered => match (redis, ours) {
+                (Wire::Array(left), Wire::Array(right)) => {
+                    sorted_texts(left) == sorted_texts(right)
+                }
+                _ => redis == ours,
+            },
+            Self::ExistingKey => match (redis, ours) {
+                (Wire::Bulk(_), Wire::Bulk(_)) => true,
+                _ => redis == ours,
+            },
+            Self::Scan => match (scan_reply(redis), scan_reply(ours)) {
+                (Some(_), Some(_)) => true,
+                _ => redis == ours,
+            },
+            Self::Time {
+                per_second,
+                absolute,
+            } => match (redis, ours) {
+                (&Wire::Int(left), &Wire::Int(right)) if left > 0 && right > 0 => {
+                    let window = ABSOLUTE_S.start * per_second..ABSOLUTE_S.end * per_second;
+                    if absolute && window.contains(&left) {
+                        left == right
+                    } else {
+                        left.abs_diff(right) <= DRIFT_S.unsigned_abs() * per_second.unsigned_abs()
+                    }
+                }
+                _ => redis == ours,
+            },
+            Self::Shape => same_shape(redis, ours),
+        }
+    }
+}
+
+/// The cursor and the keys of a `SCAN` reply.
+pub(crate) fn scan_reply(reply: &Wire) -> Option<(&[u8], Vec<&[u8]>)> {
+    let Wire::Array(items) = reply else {
+        return None;
+    };
+    let [Wire::Bulk(cursor), Wire::Array(keys)] = items.as_slice() else {
+        return None;
+    };
+    let keys = keys.iter().map(|key| match key {
+        Wire::Bulk(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    Some((cursor, keys.collect::<Option<_>>()?))
+}
+
+fn sorted_texts(items: &[Wire]) -> Vec<String> {
+    let mut texts: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+    texts.sort();
+    texts
+}
+
+fn same_shape(left: &Wire, right: &Wire) -> bool {
+    match (left, right) {
+        (Wire::Array(left), Wire::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(l, r)| same_shape(l, r))
+        }
+        (Wire::Error(_), Wire::Error(_)) => left == right,
+        _ => std::mem::discriminant(left) == std::mem::discriminant(right),
+    }
+}
+
+#[test]
+fn agreements_tell_like_from_unlike() {
+    let int = Wire::Int;
+    let exact = agreement(&["GET"]);
+    assert!(exact.holds(&int(1), &int(1)) && !exact.holds(&int(1), &int(2)));
+    let keys = agreement(&["keys", "*"]);
+    let (one, two) = (Wire::Bulk(b"1".to_vec()), Wire::Bulk(b"2".to_vec()));
+    let array = |items: &[&Wire]| Wire::Array(items.iter().copied().cloned().collect());
+    assert!(keys.holds(&array(&[&one, &two]), &array(&[&two, &one])));
+    assert!(!keys.holds(&array(&[&one, &two]), &array(&[&two, &two])));
+    let at = agreement(&["EXPIRETIME", "k"]);
+    assert!(at.holds(&int(1_800_000_001), &int(1_800_000_000)));
+    assert!(!at.holds(&int(5_000_000_001), &int(5_000_000_000)));
+    assert!(!at.holds(&int(-1), &int(1_800_000_000)));
+    let ttl = agreement(&["TTL", "k"]);
+    assert!(!ttl.holds(&int(1000), &int(2000)) && !ttl.holds(&int(-1), &int(-2)));
+    let idle = agreement(&["OBJECT", "idletime", "k"]);
+    assert!(idle.holds(&int(0), &int(5)) && !idle.holds(&int(0), &Wire::Nil));
+}
