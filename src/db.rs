@@ -1,5 +1,6 @@
 //! The public face: [`Db`], its [`Builder`], and what they hand out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,14 @@ use crate::command::reply::Reply;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
 use crate::command::run::{WriteCall, WriteCommand};
 use crate::engine::Engine;
-use crate::engine::options::Options;
+use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
+use crate::engine::options::{Ack, CompactionPolicy, Options};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::transaction::Transaction;
-use crate::error::{CommandError, Error};
+use crate::error::{CommandError, Error, StorageError};
+use crate::storage::backend::Storage;
+use crate::storage::os::OsStorage;
+use crate::storage::{CompactionReport, OpenReport};
 use crate::sys::clock::Clock;
 
 /// A database: a handle that clones cheaply and may be used from any thread.
@@ -25,11 +30,14 @@ pub struct Db {
 struct Handle {
     engine: Arc<Engine>,
     options: Options,
+    report: Option<OpenReport>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.engine.close();
+        // Whoever wants to know calls `Db::close`; what is not marked as clean is examined at the
+        // next open.
+        let _closed = self.engine.close();
     }
 }
 
@@ -66,7 +74,69 @@ impl Builder {
     /// A database in memory.
     #[must_use]
     pub fn open_in_memory(self) -> Db {
-        Db::from_engine(Engine::in_memory(&self.options, None), self.options)
+        Db::from_engine(Engine::in_memory(&self.options, None), self.options, None)
+    }
+
+    /// When a write counts as done; [`Ack::EverySec`] unless set.
+    #[must_use]
+    pub fn ack(mut self, ack: Ack) -> Self {
+        self.options.ack = ack;
+        self
+    }
+
+    /// When the file is compacted by itself, and how fast.
+    #[must_use]
+    pub fn compaction(mut self, policy: CompactionPolicy) -> Self {
+        self.options.compaction = policy;
+        self
+    }
+
+    /// Opens for reading only: the file must exist and is not changed, not even repaired.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.options.read_only = read_only;
+        self
+    }
+
+    /// Spreads keys over 2^`bits` shards, at most 2^10; 2^6 unless set. More shards let more threads
+    /// write at once and make a snapshot dearer. An existing file keeps the number it was made with.
+    #[must_use]
+    pub fn shard_bits(mut self, bits: u32) -> Self {
+        self.options.shard_bits = bits;
+        self
+    }
+
+    /// How many threads load the snapshot when a file is opened; 2 unless set.
+    #[must_use]
+    pub fn load_threads(mut self, threads: usize) -> Self {
+        self.options.load_threads = threads.clamp(1, 64);
+        self
+    }
+
+    /// Works in `storage` instead of the real file system: in memory, or on a simulated disk that can
+    /// fail and crash. [`open`](Self::open) then takes a plain name.
+    #[must_use]
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.options.storage = Some(storage);
+        self
+    }
+
+    /// Opens the database file at `path`, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Those of [`Db::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Db, Error> {
+        let path = path.as_ref();
+        let (storage, name) = match &self.options.storage {
+            Some(storage) => (Arc::clone(storage), path.to_string_lossy().into_owned()),
+            None => {
+                let (storage, name) = OsStorage::for_path(path)
+                    .map_err(|error| StorageError::io("find the directory", error))?;
+                (Arc::new(storage) as Arc<dyn Storage>, name)
+            }
+        };
+        let (engine, report) = Engine::open(storage, &name, &self.options)?;
+        Ok(Db::from_engine(engine, self.options, Some(report)))
     }
 }
 
@@ -83,10 +153,93 @@ impl Db {
         Self::builder().open_in_memory()
     }
 
-    fn from_engine(engine: Arc<Engine>, options: Options) -> Self {
+    /// Opens the database file at `path`, and makes it if there is none.
+    ///
+    /// A file that ends in the middle of a frame, as a crash leaves it, is cut back to its last whole
+    /// frame; [`open_report`](Self::open_report) says by how much.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("app.nacre");
+    /// use nacredb::{Db, prelude::*};
+    /// let db = Db::open(&path)?;
+    /// db.set("greeting", "hello")?;
+    /// db.close()?;
+    /// assert_eq!(Db::open(&path)?.get("greeting")?, Some(b"hello".to_vec()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StorageError`]: `Locked` and `AlreadyOpen` if it is in use; `NotADatabase`,
+    /// `UnsupportedVersion`, `UnsupportedFeatures` and `Corrupt` if the file is not one to work with,
+    /// which leave it unmodified; `DiskFull`, `Io`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::builder().open(path)
+    }
+
+    fn from_engine(engine: Arc<Engine>, options: Options, report: Option<OpenReport>) -> Self {
         Self {
-            handle: Arc::new(Handle { engine, options }),
+            handle: Arc::new(Handle {
+                engine,
+                options,
+                report,
+            }),
         }
+    }
+
+    /// What was found when the file was opened; `None` in memory.
+    #[must_use]
+    pub fn open_report(&self) -> Option<&OpenReport> {
+        self.handle.report.as_ref()
+    }
+
+    /// Waits until everything written so far is on disk, whatever the ack class.
+    ///
+    /// # Errors
+    /// [`StorageError::DurabilityLost`] if a sync failed; the engine then heals by itself.
+    pub fn sync(&self) -> Result<(), Error> {
+        Ok(self.engine().sync()?)
+    }
+
+    /// Writes and syncs what is left, ends the threads and closes the file. Every clone of the handle is
+    /// closed with it. The last handle's drop does the same, without telling how it went.
+    ///
+    /// # Errors
+    /// What kept the last writes from the disk; the handle is closed all the same.
+    pub fn close(&self) -> Result<(), Error> {
+        Ok(self.engine().close()?)
+    }
+
+    /// Writes the state to a new file that takes the old one's place, and waits for it. Writers go on
+    /// meanwhile. Redis: `BGREWRITEAOF`, `BGSAVE`.
+    ///
+    /// # Errors
+    /// What ended it; the old file is then still in place and in use.
+    pub fn compact(&self) -> Result<CompactionReport, Error> {
+        self.compact_with(CompactionRequest::new())
+    }
+
+    /// As [`compact`](Self::compact), with a byte budget and reports.
+    ///
+    /// # Errors
+    /// As [`compact`](Self::compact); [`StorageError::Cancelled`] if the callback said so.
+    pub fn compact_with(&self, request: CompactionRequest) -> Result<CompactionReport, Error> {
+        Ok(self.start_compaction(request)?.wait()?)
+    }
+
+    /// Starts a compaction and returns at once.
+    ///
+    /// # Errors
+    /// [`StorageError::CompactionBlocked`] in memory; [`StorageError::Closed`].
+    pub fn start_compaction(&self, request: CompactionRequest) -> Result<CompactionHandle, Error> {
+        Ok(self.engine().start_compaction(request)?)
+    }
+
+    /// Keeps compactions, automatic ones too, from making progress while the guard lives.
+    #[must_use]
+    pub fn pause_compaction(&self) -> CompactionPause {
+        self.handle.engine.pause_compaction()
     }
 
     fn engine(&self) -> &Engine {
@@ -118,7 +271,7 @@ impl Db {
     /// page copies that page.
     ///
     /// # Errors
-    /// [`StorageError::Closed`](crate::StorageError::Closed) after [`close`](Self::close).
+    /// [`StorageError::Closed`] after [`close`](Self::close).
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         Ok(self.engine().snapshot()?)
     }
@@ -137,6 +290,7 @@ impl Db {
         Ok(Self::from_engine(
             Engine::in_memory(&options, Some(&snapshot)),
             options,
+            None,
         ))
     }
 
@@ -147,8 +301,8 @@ impl Db {
     /// shard); readers do not wait and see the state before it.
     ///
     /// # Errors
-    /// What `body` answers: nothing was changed. A [`StorageError`](crate::StorageError) from the commit;
-    /// [`Unconfirmed`](crate::StorageError::Unconfirmed) means that it is applied, others that it is not.
+    /// What `body` answers: nothing was changed. A [`StorageError`] from the commit;
+    /// [`StorageError::Unconfirmed`] means that it is applied, others that it is not.
     pub fn transaction<R, E: From<Error>>(
         &self,
         body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,

@@ -15,6 +15,7 @@ pub use command::reply::Reply;
 pub use command::run::{RunRead, RunWrite};
 pub use command::string::{StringRead, StringWrite};
 pub use db::{Builder, Db};
+pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
 pub use engine::options::{Ack, CompactionPolicy};
 pub use engine::snapshot::Snapshot;
 pub use engine::transaction::Transaction;

@@ -3,4 +3,6 @@
 //! Every structure here clones in O(1) and copies what it changes while a clone is alive; it changes
 //! in place otherwise. `value` and `keyspace` build on them.
 
+pub(crate) mod bits;
 pub(crate) mod hash_trie;
+pub(crate) mod popcount;

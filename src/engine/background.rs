@@ -12,6 +12,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use parking_lot::Mutex;
 
 use super::Engine;
+use crate::sys::clock::Stopwatch;
 use crate::sys::thread;
 
 /// How often expired keys are looked for.
@@ -33,6 +34,7 @@ pub(crate) struct Background {
     receiver: Receiver<Job>,
     running: AtomicBool,
     handle: Mutex<Option<JoinHandle<()>>>,
+    last_tick: Mutex<Option<Stopwatch>>,
 }
 
 impl Background {
@@ -43,7 +45,18 @@ impl Background {
             receiver,
             running: AtomicBool::new(false),
             handle: Mutex::new(None),
+            last_tick: Mutex::new(None),
         }
+    }
+
+    /// Whether a tick has passed since this last said yes.
+    fn tick_is_due(&self) -> bool {
+        let mut last = self.last_tick.lock();
+        let due = last.is_none_or(|last| last.elapsed() >= TICK);
+        if due {
+            *last = Some(Stopwatch::start());
+        }
+        due
     }
 
     /// Whether the thread runs.
@@ -77,14 +90,23 @@ impl Engine {
         self.background.running.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the background thread and waits for it.
+    /// The bounded part of the thread's work, also done between two blocks of a compaction.
+    pub(crate) fn tick(&self) {
+        if self.clock.runs_by_itself() && self.background.tick_is_due() {
+            self.expire_some();
+        }
+    }
+
+    /// Ends the background thread and waits for it. A compaction under way is cancelled.
     pub(crate) fn stop_background(&self) {
+        self.compactor.stop();
         let handle = self.background.handle.lock().take();
         if let Some(handle) = handle {
             self.background.ask(Job::Stop);
             let ended = handle.join();
             debug_assert!(ended.is_ok(), "sys::thread catches panics");
         }
+        self.refuse_compactions();
     }
 }
 
@@ -94,8 +116,7 @@ fn run(engine: &Arc<Engine>) {
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Job::Compact) | Err(RecvTimeoutError::Timeout) => {}
         }
-        if engine.clock.runs_by_itself() {
-            engine.expire_some();
-        }
+        engine.tick();
+        engine.compact_if_due();
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{
     Batch, Dropped, Now, Reach, ReachMut, ReadTx, Shard, ShardSource, ShardSourceMut, WriteTx,
 };
+use crate::storage::Log;
 use crate::sys::reclaim::drop_elsewhere;
 use crate::value::Value;
 
@@ -188,7 +189,7 @@ impl Engine {
     #[inline]
     pub(crate) fn log_batch(&self, batch: Batch) -> Pending {
         let end_lsn = match self.log() {
-            Some(log) if batch.count > 0 => Some(log.append_data(batch.count, &batch.bytes)),
+            Some(log) if batch.count > 0 => self.append(log, &batch),
             Some(_) | None => None,
         };
         if batch.bytes.capacity() > 0 && batch.bytes.capacity() <= BUFFER_KEPT_BYTES {
@@ -197,6 +198,28 @@ impl Engine {
         Pending {
             end_lsn,
             dropped: batch.dropped,
+        }
+    }
+
+    #[inline]
+    fn append(&self, log: &Log, batch: &Batch) -> Option<u64> {
+        let ops = u16::try_from(batch.count).unwrap_or(u16::MAX);
+        match log.append(self.clock.now_ms(), ops, &batch.bytes) {
+            Ok(appended) => Some(appended.end_lsn),
+            Err(error) => {
+                // Only a batch larger than a frame can come here, and memory has it already.
+                self.poison(format!("a change could not be logged: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Refuses a batch that no frame can hold.
+    pub(crate) fn check_frame(&self, bytes: usize) -> Result<(), StorageError> {
+        if self.log().is_some() {
+            Log::check_payload(bytes as u64)
+        } else {
+            Ok(())
         }
     }
 

@@ -5,11 +5,14 @@
 
 pub(crate) mod background;
 pub(crate) mod commit;
+pub(crate) mod compactor;
 pub(crate) mod expirer;
 pub(crate) mod gate;
 pub(crate) mod lock;
 pub(crate) mod options;
+pub(crate) mod recovery;
 pub(crate) mod snapshot;
+pub(crate) mod syncer;
 pub(crate) mod transaction;
 
 use std::sync::{Arc, Weak};
@@ -19,12 +22,17 @@ use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use self::background::Background;
+use self::compactor::Compactor;
 use self::gate::Gate;
 use self::lock::Slot;
-use self::options::Options;
+use self::options::{Ack, CompactionPolicy, Options};
+use self::recovery::{Loading, app_bytes};
 use self::snapshot::Snapshot;
+use self::syncer::Syncer;
 use crate::error::StorageError;
 use crate::keyspace::{Layout, Rules, Shard, ShardSource};
+use crate::storage::backend::Storage;
+use crate::storage::{self, Log, OpenOptions, OpenReport, Stamp, Store};
 use crate::sys::clock::Clock;
 use crate::sys::reclaim::drop_elsewhere;
 use crate::sys::rng::{Rng, entropy};
@@ -35,16 +43,6 @@ const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 /// An invariant may be broken: no more work on this handle. The file is fine.
 const POISONED: u8 = 2;
-
-/// In memory there is no log.
-#[derive(Debug)]
-pub(crate) enum NoLog {}
-
-impl NoLog {
-    pub(crate) fn append_data(&self, _count: u32, _bytes: &[u8]) -> u64 {
-        match *self {}
-    }
-}
 
 /// A keyspace with its clock, its log and its threads.
 #[derive(Debug)]
@@ -57,6 +55,11 @@ pub(crate) struct Engine {
     pub(crate) rng: Rng,
     pub(crate) gate: Gate,
     pub(crate) background: Background,
+    pub(crate) syncer: Syncer,
+    pub(crate) compactor: Compactor,
+    pub(crate) ack: Ack,
+    pub(crate) compaction: CompactionPolicy,
+    store: Option<Store>,
     state: AtomicU8,
     poison: RwLock<Option<String>>,
 }
@@ -76,10 +79,40 @@ impl Engine {
                 .map(|_| layout.empty_shard())
                 .collect(),
         };
-        Self::assemble(options, layout, shards, rng)
+        Self::assemble(options, layout, shards, rng, None)
     }
 
-    fn assemble(options: &Options, layout: Layout, shards: Vec<Shard>, rng: Rng) -> Arc<Self> {
+    /// An engine over the file `name`, which is made if there is none.
+    pub(crate) fn open(
+        storage: Arc<dyn Storage>,
+        name: &str,
+        options: &Options,
+    ) -> Result<(Arc<Self>, OpenReport), StorageError> {
+        let rng = Rng::seeded(options.seed.unwrap_or_else(entropy));
+        let layout = Layout::new(std::array::from_fn(|_| rng.next_u64()), options.shard_bits);
+        let mut open = OpenOptions::new(stamp(options.clock.now_ms()));
+        open.read_only = options.read_only;
+        open.create = !options.read_only;
+        open.threads = options.load_threads;
+        open.app = app_bytes(&layout);
+        let loading = Loading::default();
+        let (store, report) = Store::open(storage, name, &open, &loading)?;
+        let (layout, shards) = loading.finish()?;
+        let engine = Self::assemble(options, layout, shards, rng, Some(store));
+        if !options.read_only {
+            engine.start_syncer()?;
+            engine.start_background();
+        }
+        Ok((engine, report))
+    }
+
+    fn assemble(
+        options: &Options,
+        layout: Layout,
+        shards: Vec<Shard>,
+        rng: Rng,
+        store: Option<Store>,
+    ) -> Arc<Self> {
         let slot = |shard| {
             CachePadded::new(Mutex::new(Slot {
                 shard,
@@ -95,25 +128,49 @@ impl Engine {
             rng,
             gate: Gate::default(),
             background: Background::new(),
+            syncer: Syncer::default(),
+            compactor: Compactor::default(),
+            ack: options.ack,
+            compaction: options.compaction,
+            store,
             state: AtomicU8::new(OPEN),
             poison: RwLock::new(None),
         })
     }
 
+    /// The file, if there is one.
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
     /// The log, if there is a file.
     #[inline]
-    pub(crate) fn log(&self) -> Option<&NoLog> {
-        None
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.store.as_ref().map(Store::log)
     }
 
     /// Waits until the log holds everything before `end_lsn`, as the ack class asks.
-    pub(crate) fn acknowledge(&self, _end_lsn: u64) -> Result<(), StorageError> {
-        Ok(())
+    #[inline]
+    pub(crate) fn acknowledge(&self, end_lsn: u64) -> Result<(), StorageError> {
+        let Some(log) = self.log() else { return Ok(()) };
+        let ack = match self.ack {
+            Ack::Always => storage::Ack::Always,
+            Ack::EverySec => storage::Ack::EverySec,
+            Ack::No => storage::Ack::No,
+            Ack::Buffered(_) => storage::Ack::Buffered,
+        };
+        log.commit(end_lsn, ack)
     }
 
-    /// Refuses a batch that no frame can hold.
-    pub(crate) fn check_frame(&self, _bytes: usize) -> Result<(), StorageError> {
-        Ok(())
+    /// Waits until everything so far is on disk.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.check_readable()?;
+        self.log().map_or(Ok(()), Log::sync)
+    }
+
+    /// The time and fresh random bytes, for whatever starts a new lineage of the file.
+    pub(crate) fn stamp(&self) -> Stamp {
+        stamp(self.clock.now_ms())
     }
 
     /// Refuses work on a handle that was closed or poisoned.
@@ -129,7 +186,8 @@ impl Engine {
     /// As [`check_readable`](Self::check_readable), and asks the log whether it takes a frame.
     #[inline]
     pub(crate) fn check_writable(&self) -> Result<(), StorageError> {
-        self.check_readable()
+        self.check_readable()?;
+        self.log().map_or(Ok(()), Log::check_writable)
     }
 
     #[cold]
@@ -158,7 +216,8 @@ impl Engine {
         self.check_readable()?;
         let locked = self.lock_many((0..self.slots.len()).collect())?;
         let shards = locked.all().into_iter().cloned().collect();
-        let lsn = 0;
+        // No frame can be appended while every shard is locked.
+        let lsn = self.log().map_or(0, Log::end_lsn);
         drop(locked);
         Ok(Snapshot::new(
             shards,
@@ -169,21 +228,40 @@ impl Engine {
         ))
     }
 
-    /// Ends the threads and closes the handle.
-    pub(crate) fn close(&self) {
+    /// Ends the threads, writes and syncs what is left, and closes the file. Closing twice is fine.
+    pub(crate) fn close(&self) -> Result<(), StorageError> {
         let open = self
             .state
             .compare_exchange(OPEN, CLOSED, Ordering::AcqRel, Ordering::Acquire);
         self.stop_background();
+        self.stop_syncer();
+        let closed = match self.store() {
+            Some(store) if !self.is_poisoned() => store.close(self.clock.now_ms()),
+            Some(_) | None => Ok(()),
+        };
         if open.is_ok() {
             let shards: Vec<Shard> = self.slots.iter().map(|slot| self.take(slot)).collect();
             if shards.iter().any(|shard| !shard.keys.is_empty()) {
                 drop_elsewhere(shards);
             }
         }
+        closed
+    }
+
+    fn is_poisoned(&self) -> bool {
+        self.state.load(Ordering::Acquire) == POISONED
     }
 
     fn take(&self, slot: &Mutex<Slot>) -> Shard {
         std::mem::replace(&mut slot.lock().shard, self.layout.empty_shard())
     }
+}
+
+/// The time, and random bytes that were never used before.
+fn stamp(unix_ms: u64) -> Stamp {
+    let mut random = [0; 32];
+    for word in random.chunks_exact_mut(8) {
+        word.copy_from_slice(&entropy().to_le_bytes());
+    }
+    Stamp { unix_ms, random }
 }

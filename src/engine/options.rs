@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keyspace::Rules;
+use crate::storage::backend::Storage;
 use crate::sys::clock::{Clock, SystemClock};
 
 /// When a write counts as done. What each class promises after a crash, a power cut and a disk
@@ -58,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) read_only: bool,
     pub(crate) load_threads: usize,
     pub(crate) seed: Option<u64>,
+    /// A directory other than the real one.
+    pub(crate) storage: Option<Arc<dyn Storage>>,
 }
 
 impl Default for Options {
@@ -74,6 +77,7 @@ impl Default for Options {
             read_only: false,
             load_threads: 2,
             seed: None,
+            storage: None,
         }
     }
 }

@@ -82,6 +82,14 @@ impl Snapshot {
         self.state.lsn
     }
 
+    pub(crate) fn key_count(&self) -> u64 {
+        self.state
+            .shards
+            .iter()
+            .map(|shard| shard.keys.len() as u64)
+            .sum()
+    }
+
     pub(crate) fn shards(&self) -> &[Shard] {
         &self.state.shards
     }

@@ -17,6 +17,7 @@ pub(crate) mod shard;
 pub(crate) mod string;
 pub(crate) mod tx;
 
+pub(crate) use apply::STRING_BYTES_LIMIT;
 pub(crate) use entry::{Entry, StringRef};
 pub(crate) use shard::{Layout, Shard};
 pub(crate) use tx::{

@@ -118,6 +118,9 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
 
     /// Asks for space in `[offset, offset + len)` without changing the length. A hint.
     ///
+    /// A failure gives back what a full disk had already handed over: no write behind the end may run beside
+    /// it.
+    ///
     /// # Errors
     /// `StorageFull` if there is none, `Unsupported` where the system cannot.
     fn allocate(&self, offset: u64, len: u64) -> io::Result<()>;

@@ -1,23 +1,29 @@
-//! Redis's data types over `ds`; no keys, no expiry.
+//! Redis's data types over the structures of `ds`: no keys, no expiry, no I/O.
 //!
-//! A [`Value`] is what an entry of the keyspace holds when it does not fit inline in a page.
+//! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
+pub(crate) mod glob;
+pub(crate) mod lcs;
 pub(crate) mod number;
 pub(crate) mod string;
 
 pub(crate) use string::StringValue;
 
-/// A value too large to lie inline beside its key. Clones in O(1).
-#[derive(Debug, Clone)]
+/// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
+#[derive(Clone, Debug)]
 pub(crate) enum Value {
+    /// A string, or the bitmap that it is.
     String(StringValue),
 }
 
 impl Value {
-    /// The type's name as `TYPE` prints it.
+    /// What TYPE answers.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::String(_) => "string",
         }
     }
 }
+
+#[cfg(all(test, unix, not(miri)))]
+mod redis_oracle;

@@ -1,0 +1,180 @@
+//! Word kernels over bytes: population count and the bytewise `or`, `and`, `xor`, `not`.
+//!
+//! Called by `ds::bits`. Every kernel is one safe loop over 64-bit words that the compiler
+//! vectorises; the same loop is compiled a second and a third time for processors with AVX2 and
+//! with AVX-512 VPOPCNTDQ, and the best one that the processor has is called.
+//!
+//! Invariants:
+//! 1. The variants compute the same thing: they are one body under different target features.
+//! 2. The only unsafe act is calling a variant, right after the processor was asked for its features.
+//!
+//! It must not know of bit ranges, chunks or trees.
+#![cfg_attr(
+    all(target_arch = "x86_64", not(miri)),
+    expect(
+        unsafe_code,
+        reason = "a function compiled for more features than the crate may only be called unsafely"
+    )
+)]
+
+/// Defines `$name` as the best variant of the `#[inline(always)]` function `$body`.
+macro_rules! kernel {
+    ($(#[$doc:meta])* $name:ident, $body:ident, ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?) => {
+        $(#[$doc])*
+        #[inline]
+        pub(crate) fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
+                fn avx512($($arg: $ty),*) $(-> $ret)? {
+                    $body($($arg),*)
+                }
+                #[target_feature(enable = "avx2,popcnt")]
+                fn avx2($($arg: $ty),*) $(-> $ret)? {
+                    $body($($arg),*)
+                }
+                if is_x86_feature_detected!("avx512vpopcntdq")
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("popcnt")
+                {
+                    // SAFETY: the processor has every feature that the function was compiled for.
+                    return unsafe { avx512($($arg),*) };
+                }
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt") {
+                    // SAFETY: as above.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            $body($($arg),*)
+        }
+    };
+}
+
+kernel! {
+    /// How many bits of `bytes` are set.
+    count_ones, count_body, (bytes: &[u8]) -> u64
+}
+kernel! {
+    /// `into |= from` over the shorter of the two.
+    or_into, or_body, (into: &mut [u8], from: &[u8])
+}
+kernel! {
+    /// `into &= from` over the shorter of the two.
+    and_into, and_body, (into: &mut [u8], from: &[u8])
+}
+kernel! {
+    /// `into ^= from` over the shorter of the two.
+    xor_into, xor_body, (into: &mut [u8], from: &[u8])
+}
+kernel! {
+    /// `into = !from` over the shorter of the two.
+    not_into, not_body, (into: &mut [u8], from: &[u8])
+}
+
+#[inline(always)]
+fn count_body(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut total = 0;
+    for word in words {
+        total += u64::from(u64::from_le_bytes(*word).count_ones());
+    }
+    for byte in rest {
+        total += u64::from(byte.count_ones());
+    }
+    total
+}
+
+#[inline(always)]
+fn or_body(into: &mut [u8], from: &[u8]) {
+    zip_body(into, from, |a, b| a | b);
+}
+
+#[inline(always)]
+fn and_body(into: &mut [u8], from: &[u8]) {
+    zip_body(into, from, |a, b| a & b);
+}
+
+#[inline(always)]
+fn xor_body(into: &mut [u8], from: &[u8]) {
+    zip_body(into, from, |a, b| a ^ b);
+}
+
+#[inline(always)]
+fn not_body(into: &mut [u8], from: &[u8]) {
+    zip_body(into, from, |_, b| !b);
+}
+
+/// Bytewise, so the order of bytes in a word does not matter.
+#[inline(always)]
+fn zip_body(into: &mut [u8], from: &[u8], op: impl Fn(u64, u64) -> u64) {
+    let len = into.len().min(from.len());
+    let (into_words, into_rest) = into[..len].as_chunks_mut::<8>();
+    let (from_words, from_rest) = from[..len].as_chunks::<8>();
+    for (a, b) in into_words.iter_mut().zip(from_words) {
+        *a = op(u64::from_le_bytes(*a), u64::from_le_bytes(*b)).to_le_bytes();
+    }
+    for (a, b) in into_rest.iter_mut().zip(from_rest) {
+        *a = (op(u64::from(*a), u64::from(*b)) & 0xFF) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(len: usize, mut seed: u64) -> Vec<u8> {
+        (0..len)
+            .map(|_| {
+                seed = seed
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
+                (seed >> 56) as u8
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_length_and_alignment_agrees_with_a_byte_loop() {
+        let lens: &[usize] = if cfg!(miri) {
+            &[0, 1, 9, 70]
+        } else {
+            &[0, 1, 7, 8, 9, 63, 64, 65, 511, 777, 4096, 5001]
+        };
+        for &len in lens {
+            for start in 0..if cfg!(miri) { 2 } else { 9 } {
+                let a = noise(len + start, 1);
+                let b = noise(len + start, 2);
+                let (a, b) = (&a[start..], &b[start..]);
+                let ones: u64 = a.iter().map(|x| u64::from(x.count_ones())).sum();
+                assert_eq!(count_ones(a), ones);
+                assert_eq!(count_body(a), ones);
+                type Kernel = fn(&mut [u8], &[u8]);
+                type Model = fn(u8, u8) -> u8;
+                let cases: [(Kernel, Model); 4] = [
+                    (or_into, |x, y| x | y),
+                    (and_into, |x, y| x & y),
+                    (xor_into, |x, y| x ^ y),
+                    (not_into, |_, y| !y),
+                ];
+                for (kernel, op) in cases {
+                    let mut out = a.to_vec();
+                    kernel(&mut out, b);
+                    let expected: Vec<u8> = a.iter().zip(b).map(|(x, y)| op(*x, *y)).collect();
+                    assert_eq!(out, expected, "length {len}, start {start}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_shorter_side_decides() {
+        let mut out = vec![0u8; 20];
+        or_into(&mut out, &[0xFF; 11]);
+        assert_eq!(out, [[0xFFu8; 11].as_slice(), &[0; 9]].concat());
+        let mut out = vec![0u8; 3];
+        xor_into(&mut out, &[0x11; 64]);
+        assert_eq!(out, [0x11; 3]);
+    }
+}
