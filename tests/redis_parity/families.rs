@@ -105,7 +105,11 @@ pub(crate) const STRINGS: Family = Family {
         ("OBJECT", 20, &[Word(&["ENCODING"]), Key]),
         ("TYPE", 4, &[Key]),
         ("EXISTS", 4, &[Keys(3)]),
-        ("NOSUCHCOMMAND", 2, &[Text, Value, Maybe(50, &[Key, Key, Value])]),
+        (
+            "NOSUCHCOMMAND",
+            2,
+            &[Text, Value, Maybe(50, &[Key, Key, Value])],
+        ),
         ("FLUSHALL", 1, &[]),
     ],
 };
@@ -122,11 +126,26 @@ pub(crate) const BITMAPS: Family = Family {
         ("BITCOUNT", 3, &[Key, Index]),
         ("BITPOS", 25, &[Key, Bit]),
         ("BITPOS", 30, &[Key, Bit, Index]),
-        ("BITPOS", 60, &[Key, Bit, Index, Index, Maybe(60, RANGE_UNIT)]),
-        ("BITOP", 50, &[Word(&["AND", "OR", "XOR", "NOT", "DIFF"]), Key, Keys(4)]),
+        (
+            "BITPOS",
+            60,
+            &[Key, Bit, Index, Index, Maybe(60, RANGE_UNIT)],
+        ),
+        (
+            "BITOP",
+            50,
+            &[Word(&["AND", "OR", "XOR", "NOT", "DIFF"]), Key, Keys(4)],
+        ),
         ("BITOP", 20, &[Word(&["NOT"]), Key, Key]),
         ("BITFIELD", 80, &[Key, FIELD_OPTIONS]),
-        ("BITFIELD_RO", 25, &[Key, Options(3, &[&[Word(&["GET"]), FieldType, FieldOffset]])]),
+        (
+            "BITFIELD_RO",
+            25,
+            &[
+                Key,
+                Options(3, &[&[Word(&["GET"]), FieldType, FieldOffset]]),
+            ],
+        ),
         ("BITFIELD_RO", 5, &[Key, FIELD_OPTIONS]),
         ("SET", 40, &[Key, Value]),
         ("SET", 8, &[Key, Value, Word(&["PXAT"]), AtMillis]),
@@ -178,7 +197,10 @@ pub(crate) const KEYS: Family = Family {
                     2,
                     &[
                         &[Word(&["REPLACE"])],
-                        &[Word(&["DB"]), Word(&["0", "0", "1", "-1", "x", "99999999999"])],
+                        &[
+                            Word(&["DB"]),
+                            Word(&["0", "0", "1", "-1", "x", "99999999999"]),
+                        ],
                         &[Word(&["DB"])],
                     ],
                 ),
@@ -195,7 +217,10 @@ pub(crate) const KEYS: Family = Family {
                     &[
                         &[Word(&["MATCH"]), Pattern],
                         &[Word(&["COUNT"]), Count],
-                        &[Word(&["TYPE"]), Word(&["string", "STRING", "list", "foo", ""])],
+                        &[
+                            Word(&["TYPE"]),
+                            Word(&["string", "STRING", "list", "foo", ""]),
+                        ],
                         &[Word(&["MATCH", "COUNT", "TYPE", "FOO"])],
                     ],
                 ),
@@ -203,16 +228,40 @@ pub(crate) const KEYS: Family = Family {
         ),
         ("RANDOMKEY", 4, &[]),
         ("DBSIZE", 6, &[]),
-        ("FLUSHALL", 1, &[Maybe(60, &[Word(&["ASYNC", "SYNC", "FOO"])])]),
-        ("FLUSHDB", 1, &[Maybe(60, &[Word(&["ASYNC", "SYNC", "FOO"])])]),
+        (
+            "FLUSHALL",
+            1,
+            &[Maybe(60, &[Word(&["ASYNC", "SYNC", "FOO"])])],
+        ),
+        (
+            "FLUSHDB",
+            1,
+            &[Maybe(60, &[Word(&["ASYNC", "SYNC", "FOO"])])],
+        ),
         ("OBJECT", 30, &[Word(&["ENCODING"]), Key]),
-        ("OBJECT", 8, &[Word(&["REFCOUNT", "IDLETIME", "FREQ", "FOO"]), Key]),
+        (
+            "OBJECT",
+            8,
+            &[Word(&["REFCOUNT", "IDLETIME", "FREQ", "FOO"]), Key],
+        ),
         ("OBJECT", 1, &[Word(&["HELP"])]),
         ("PING", 3, &[Maybe(50, &[Value])]),
         ("ECHO", 3, &[Value]),
         ("TIME", 1, &[]),
         ("SELECT", 4, &[Int]),
-        ("COMMAND", 3, &[Word(&["GETKEYS"]), Word(&["GET", "MSET", "SET", "FOO", "PING"]), Keys(4)]),
-        ("NOSUCHCOMMAND", 2, &[Text, Value, Maybe(50, &[Key, Key, Value])]),
+        (
+            "COMMAND",
+            3,
+            &[
+                Word(&["GETKEYS"]),
+                Word(&["GET", "MSET", "SET", "FOO", "PING"]),
+                Keys(4),
+            ],
+        ),
+        (
+            "NOSUCHCOMMAND",
+            2,
+            &[Text, Value, Maybe(50, &[Key, Key, Value])],
+        ),
     ],
 };

@@ -90,7 +90,9 @@ fn key_pool(rng: &mut Rng) -> Vec<Vec<u8>> {
     .collect();
     all.push(vec![b'L'; 300]);
     // Few keys meet each other often.
-    let mut keys: Vec<Vec<u8>> = (0..4 + rng.index(8)).map(|_| rng.pick(&all).clone()).collect();
+    let mut keys: Vec<Vec<u8>> = (0..4 + rng.index(8))
+        .map(|_| rng.pick(&all).clone())
+        .collect();
     keys.push(b"big:1".to_vec());
     keys.push(b"big:2".to_vec());
     keys
@@ -127,24 +129,8 @@ const INTS: &[&str] = &[
 ];
 
 const NOT_INTS: &[&[u8]] = &[
-    b"",
-    b" ",
-    b"abc",
-    b"1.0",
-    b"1e3",
-    b" 1",
-    b"1 ",
-    b"+1",
-    b"-",
-    b"--1",
-    b"01",
-    b"-0",
-    b"00",
-    b"0x10",
-    b"1\x00",
-    b"\xff",
-    b"inf",
-    b"1,000",
+    b"", b" ", b"abc", b"1.0", b"1e3", b" 1", b"1 ", b"+1", b"-", b"--1", b"01", b"-0", b"00",
+    b"0x10", b"1\x00", b"\xff", b"inf", b"1,000",
 ];
 
 const FLOATS: &[&[u8]] = &[
@@ -422,7 +408,11 @@ impl<'a> Generator<'a> {
             Arg::Cursor => {
                 let word = match self.rng.below(8) {
                     0 => self.int(),
-                    1 => self.rng.pick(&["5", "-1", "x", " 0", "00"]).as_bytes().to_vec(),
+                    1 => self
+                        .rng
+                        .pick(&["5", "-1", "x", " 0", "00"])
+                        .as_bytes()
+                        .to_vec(),
                     _ => b"0".to_vec(),
                 };
                 self.push(word);
@@ -504,7 +494,11 @@ impl<'a> Generator<'a> {
                 .to_vec(),
             2 => (limit + self.rng.between(0, 2)).to_string().into_bytes(),
             3 => (limit * 2).to_string().into_bytes(),
-            4 => self.rng.between(medium - 200, medium + 100).to_string().into_bytes(),
+            4 => self
+                .rng
+                .between(medium - 200, medium + 100)
+                .to_string()
+                .into_bytes(),
             5 if self.big => self.rng.between(0, medium * 17).to_string().into_bytes(),
             _ => self.rng.between(0, 60).to_string().into_bytes(),
         }
@@ -557,18 +551,37 @@ impl<'a> Generator<'a> {
 
     fn pattern(&mut self) -> Vec<u8> {
         const WHOLE: &[&[u8]] = &[
-            b"*", b"", b"key:?", b"[a-c]", b"[^a]*", b"h\\[e\\]llo\\*\\?", b"*\\*", b"big:*", b"[",
-            b"\\", b"***", b"??", b"[c-a]", b"[\\a]", b"[]", b"[^]*", b"*[0-9]", b"KEY:1", b"*\xff*",
+            b"*",
+            b"",
+            b"key:?",
+            b"[a-c]",
+            b"[^a]*",
+            b"h\\[e\\]llo\\*\\?",
+            b"*\\*",
+            b"big:*",
+            b"[",
+            b"\\",
+            b"***",
+            b"??",
+            b"[c-a]",
+            b"[\\a]",
+            b"[]",
+            b"[^]*",
+            b"*[0-9]",
+            b"KEY:1",
+            b"*\xff*",
         ];
         const PIECES: &[&[u8]] = &[
-            b"*", b"?", b"a", b"b", b"k", b"e", b"y", b":", b"1", b"[ab]", b"[^k]", b"[a-z]", b"[z-a]",
-            b"\\", b"[", b"]", b"-", b"big", b"\xff", b"[\\]]", b"[a-",
+            b"*", b"?", b"a", b"b", b"k", b"e", b"y", b":", b"1", b"[ab]", b"[^k]", b"[a-z]",
+            b"[z-a]", b"\\", b"[", b"]", b"-", b"big", b"\xff", b"[\\]]", b"[a-",
         ];
         if self.rng.percent(50) {
             return self.rng.pick(WHOLE).to_vec();
         }
         let count = 1 + self.rng.index(6);
-        (0..count).flat_map(|_| self.rng.pick(PIECES).to_vec()).collect()
+        (0..count)
+            .flat_map(|_| self.rng.pick(PIECES).to_vec())
+            .collect()
     }
 
     /// A distance in time that no stream lives to see the end of, or one that is refused or past.

@@ -116,6 +116,15 @@ pub(crate) fn agreement<W: AsRef<[u8]>>(words: &[W]) -> Agreement {
         .map_or(Agreement::Exact, |known| known.agreement)
 }
 
+/// Redis's error as ours can say it: our errors are text, so what is no UTF-8 in a word that the error
+/// repeats is replaced.
+pub(crate) fn as_text(reply: Wire) -> Wire {
+    match reply {
+        Wire::Error(text) => Wire::Error(String::from_utf8_lossy(&text).into_owned().into_bytes()),
+        other => other,
+    }
+}
+
 /// How far two clocks may be apart in one stream, in seconds.
 const DRIFT_S: i64 = 90;
 /// Points in time in this range (years 2096 to 3237) were given as such and agree exactly: relative

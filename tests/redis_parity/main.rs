@@ -98,14 +98,17 @@ fn stream_family(family: &Family) {
         if !missing.is_empty() {
             let mut names: Vec<&str> = missing.iter().map(|form| form.0).collect();
             names.dedup();
-            eprintln!("{}: skipped, not implemented: {}", family.name, names.join(" "));
+            eprintln!(
+                "{}: skipped, not implemented: {}",
+                family.name,
+                names.join(" ")
+            );
         }
         let mut findings = Findings::default();
         let streams = commands.div_ceil(STREAM_LEN as u64);
         for seed in first_seed..first_seed + streams {
             let mut generator = Generator::new(seed, &forms);
-            let mut stream: Vec<Command> =
-                (0..STREAM_LEN).map(|_| generator.command()).collect();
+            let mut stream: Vec<Command> = (0..STREAM_LEN).map(|_| generator.command()).collect();
             pair.reset();
             let mut found = pair.run(&stream);
             let ended = found.last().is_some_and(|last| !last.is_harmless());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nacredb::{Db, Error, ManualClock, Reply};
 
-use super::known::{Agreement, agreement, scan_reply};
+use super::known::{Agreement, agreement, as_text, scan_reply};
 use super::resp::{Client, Wire, quoted};
 
 /// A command in words.
@@ -147,7 +147,7 @@ impl Pair {
             self.redis.send().expect("the server takes requests");
             let ours: Vec<Wire> = batch.iter().map(|words| self.ask_ours(words)).collect();
             for (at, ours) in ours.into_iter().enumerate() {
-                let redis = self.redis.reply().expect("the server answers");
+                let redis = as_text(self.redis.reply().expect("the server answers"));
                 let command = &batch[at];
                 if let Err((redis, ours)) = self.compare(command, redis, ours) {
                     let difference = Difference {
@@ -207,12 +207,7 @@ impl Pair {
         commands
     }
 
-    fn compare(
-        &mut self,
-        command: &Command,
-        redis: Wire,
-        ours: Wire,
-    ) -> Result<(), (Wire, Wire)> {
+    fn compare(&mut self, command: &Command, redis: Wire, ours: Wire) -> Result<(), (Wire, Wire)> {
         let agreement = agreement(command);
         if !agreement.holds(&redis, &ours) {
             return Err((redis, ours));
@@ -304,10 +299,7 @@ fn is(command: &Command, name: &str) -> bool {
 fn batch_end(commands: &[Command], start: usize) -> usize {
     let alone = |command: &Command| {
         is(command, "DBSIZE")
-            || matches!(
-                agreement(command),
-                Agreement::Scan | Agreement::ExistingKey
-            )
+            || matches!(agreement(command), Agreement::Scan | Agreement::ExistingKey)
     };
     let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];
     match rest.iter().position(alone) {

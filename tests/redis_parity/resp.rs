@@ -123,7 +123,11 @@ impl Client {
                 let Ok(count) = usize::try_from(number(rest)?) else {
                     return Ok(Wire::Nil);
                 };
-                Wire::Array((0..count).map(|_| self.reply()).collect::<io::Result<_>>()?)
+                Wire::Array(
+                    (0..count)
+                        .map(|_| self.reply())
+                        .collect::<io::Result<_>>()?,
+                )
             }
             _ => return Err(broken("an unknown kind of reply")),
         })
