@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
 use crate::engine::options::{Ack, CompactionPolicy, Options};
 use crate::engine::snapshot::Snapshot;
+use crate::engine::stats::Stats;
 use crate::engine::transaction::Transaction;
 use crate::error::{CommandError, Error, StorageError};
 use crate::storage::backend::Storage;
@@ -192,6 +193,14 @@ impl Db {
     #[must_use]
     pub fn open_report(&self) -> Option<&OpenReport> {
         self.handle.report.as_ref()
+    }
+
+    /// Figures about the database as of now.
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close).
+    pub fn stats(&self) -> Result<Stats, Error> {
+        Ok(self.engine().stats()?)
     }
 
     /// Waits until everything written so far is on disk, whatever the ack class.

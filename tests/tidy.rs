@@ -21,11 +21,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("db", &["error", "sys", "storage", "command", "engine"]),
+    ("inspect", &["error", "effect", "storage"]),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
 
 /// The only files that may contain unsafe code; each has a row in docs/unsafe.md.
-const UNSAFE_FILES: &[&str] = &["ds/pages.rs", "ds/pages/arena.rs", "ds/popcount.rs"];
+const UNSAFE_FILES: &[&str] = &[
+    "ds/pages.rs",
+    "ds/pages/arena.rs",
+    "ds/popcount.rs",
+    "sys/fork.rs",
+];
 
 /// Aim for 800; this is where the test says no.
 const LINES_MAX: usize = 900;
@@ -147,7 +153,11 @@ fn files_stay_short_and_start_with_what_they_are() {
     for (file, text) in sources() {
         let lines = text.lines().count();
         assert!(lines <= LINES_MAX, "{file} has {lines} lines");
-        assert!(text.starts_with("//!"), "{file} does not say what it is");
+        let says_what_it_is = text.lines().take(5).any(|line| line.starts_with("//!"));
+        assert!(
+            says_what_it_is || file.ends_with("tests.rs"),
+            "{file} does not say what it is"
+        );
     }
 }
 

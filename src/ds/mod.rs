@@ -4,5 +4,7 @@
 //! in place otherwise. `value` and `keyspace` build on them.
 
 pub(crate) mod bits;
+mod config;
 pub(crate) mod hash_trie;
+mod pages;
 pub(crate) mod popcount;

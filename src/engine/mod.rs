@@ -12,6 +12,7 @@ pub(crate) mod lock;
 pub(crate) mod options;
 pub(crate) mod recovery;
 pub(crate) mod snapshot;
+pub(crate) mod stats;
 pub(crate) mod syncer;
 pub(crate) mod transaction;
 
@@ -34,6 +35,7 @@ use crate::keyspace::{Layout, Rules, Shard, ShardSource};
 use crate::storage::backend::Storage;
 use crate::storage::{self, Log, OpenOptions, OpenReport, Stamp, Store};
 use crate::sys::clock::Clock;
+use crate::sys::fork::process_token;
 use crate::sys::reclaim::drop_elsewhere;
 use crate::sys::rng::{Rng, entropy};
 
@@ -60,6 +62,8 @@ pub(crate) struct Engine {
     pub(crate) ack: Ack,
     pub(crate) compaction: CompactionPolicy,
     store: Option<Store>,
+    /// The process that opened the file; see [`crate::sys::fork`].
+    process: u64,
     state: AtomicU8,
     poison: RwLock<Option<String>>,
 }
@@ -133,6 +137,7 @@ impl Engine {
             ack: options.ack,
             compaction: options.compaction,
             store,
+            process: process_token(),
             state: AtomicU8::new(OPEN),
             poison: RwLock::new(None),
         })
@@ -173,14 +178,22 @@ impl Engine {
         stamp(self.clock.now_ms())
     }
 
-    /// Refuses work on a handle that was closed or poisoned.
+    /// Refuses work on a handle that was closed or poisoned, or that a forked child inherited.
     #[inline]
     pub(crate) fn check_readable(&self) -> Result<(), StorageError> {
-        if self.state.load(Ordering::Acquire) == OPEN {
-            Ok(())
-        } else {
-            Err(self.refusal())
+        if self.state.load(Ordering::Acquire) != OPEN {
+            return Err(self.refusal());
         }
+        self.check_process()
+    }
+
+    /// A child shares the file with its parent, but neither its threads nor its locks.
+    #[inline]
+    fn check_process(&self) -> Result<(), StorageError> {
+        if self.store.is_some() && self.process != process_token() {
+            return Err(StorageError::ForkedHandle);
+        }
+        Ok(())
     }
 
     /// As [`check_readable`](Self::check_readable), and asks the log whether it takes a frame.
@@ -230,6 +243,7 @@ impl Engine {
 
     /// Ends the threads, writes and syncs what is left, and closes the file. Closing twice is fine.
     pub(crate) fn close(&self) -> Result<(), StorageError> {
+        self.check_process()?;
         let open = self
             .state
             .compare_exchange(OPEN, CLOSED, Ordering::AcqRel, Ordering::Acquire);

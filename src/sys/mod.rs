@@ -4,6 +4,7 @@
 //! starts a thread on its own.
 
 pub mod clock;
+pub(crate) mod fork;
 pub(crate) mod reclaim;
 pub(crate) mod rng;
 pub(crate) mod thread;

@@ -1,0 +1,73 @@
+//! Figures about a running database.
+
+use super::Engine;
+use crate::error::StorageError;
+use crate::storage::LogStats;
+
+/// Figures about a running database, as of one moment. [`Db::stats`](crate::Db::stats) returns it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Keys, those included that have expired and not been removed yet.
+    pub keys: u64,
+    /// Keys with a deadline.
+    pub keys_with_deadline: u64,
+    /// Figures of the file; `None` in memory.
+    pub file: Option<FileStats>,
+}
+
+/// Figures about the file of a running database.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FileStats {
+    /// Bytes before the log: headers and sealed snapshot.
+    pub snapshot_bytes: u64,
+    /// Bytes of the log.
+    pub log_bytes: u64,
+    /// The log position after the last change.
+    pub end_lsn: u64,
+    /// Everything before this log position is in the file.
+    pub written_lsn: u64,
+    /// Everything before this log position survives a power cut.
+    pub durable_lsn: u64,
+    /// Compactions finished since the file was opened.
+    pub compactions: u64,
+    /// Why the last compaction failed, if it did.
+    pub compaction_error: Option<StorageError>,
+    /// A sync failed, and the state is being written to a new file.
+    pub healing: bool,
+    /// What the appender counted.
+    pub log: LogStats,
+}
+
+impl Engine {
+    /// Figures as of now. Locks every shard for a moment, one after the other.
+    pub(crate) fn stats(&self) -> Result<Stats, StorageError> {
+        self.check_readable()?;
+        let (mut keys, mut keys_with_deadline) = (0, 0);
+        for index in 0..self.slots.len() {
+            let slot = self.lock_to_read(index)?;
+            keys += slot.shard.keys.len() as u64;
+            keys_with_deadline += slot.shard.keys.with_deadline_count() as u64;
+        }
+        let file = self.store().map(|store| {
+            let log = store.log();
+            FileStats {
+                snapshot_bytes: store.info().log_offset,
+                log_bytes: log.log_bytes(),
+                end_lsn: log.end_lsn(),
+                written_lsn: log.written_lsn(),
+                durable_lsn: log.durable_lsn(),
+                compactions: self.compactor.done(),
+                compaction_error: self.compactor.last_error(),
+                healing: log.needs_heal(),
+                log: log.stats(),
+            }
+        });
+        Ok(Stats {
+            keys,
+            keys_with_deadline,
+            file,
+        })
+    }
+}

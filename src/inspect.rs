@@ -1,0 +1,121 @@
+//! Looking at a database file without opening it as a database: what its header says, whether every
+//! byte is as it was written, and its log as a list of frames.
+//!
+//! For tools and for support. Nothing here takes the lock or changes the file; it may be in use.
+
+use std::path::Path;
+
+use crate::effect::{Effect, codec};
+use crate::error::{Error, StorageError};
+use crate::storage::os::OsStorage;
+use crate::storage::{self, LogEntry, LogReader};
+
+pub use crate::storage::{CheckReport, Damage, FileInfo, FrameKind};
+
+fn locate(path: &Path) -> Result<(OsStorage, String), Error> {
+    let located = OsStorage::for_path(path);
+    Ok(located.map_err(|error| StorageError::io("find the directory", error))?)
+}
+
+/// What the header of the file says.
+///
+/// # Errors
+/// [`StorageError`]: `NotADatabase`, `UnsupportedVersion`, `UnsupportedFeatures`, `Corrupt` if neither
+/// copy of the header serves; `Io`.
+pub fn info(path: impl AsRef<Path>) -> Result<FileInfo, Error> {
+    let (storage, name) = locate(path.as_ref())?;
+    Ok(storage::info(&storage, &name)?)
+}
+
+/// Verifies every byte of the file: both headers, every block of the snapshot, every frame of the log,
+/// and that frames hold what the engine can read. What is damaged is in the report.
+///
+/// # Complexity
+/// O(file); memory for one block and one frame at a time.
+///
+/// # Errors
+/// As [`info`].
+pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, Error> {
+    let (storage, name) = locate(path.as_ref())?;
+    Ok(storage::check(&storage, &name)?)
+}
+
+/// The frames of the file's log from `from_lsn` on (0 for all that it has), in order.
+///
+/// # Errors
+/// As [`info`]. An item is an error where the log is damaged, and the last one then.
+pub fn log(path: impl AsRef<Path>, from_lsn: u64) -> Result<LogFrames, Error> {
+    let (storage, name) = locate(path.as_ref())?;
+    Ok(LogFrames {
+        reader: storage::read_log(&storage, &name, from_lsn)?,
+    })
+}
+
+/// Iterates over the frames of a log; see [`log`].
+#[derive(Debug)]
+pub struct LogFrames {
+    reader: LogReader,
+}
+
+impl Iterator for LogFrames {
+    type Item = Result<LogFrame, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.reader.next()?;
+        Some(entry.map(|entry| LogFrame { entry }).map_err(Error::from))
+    }
+}
+
+/// One frame of a log.
+#[derive(Debug, Clone)]
+pub struct LogFrame {
+    entry: LogEntry,
+}
+
+impl LogFrame {
+    /// Its log position.
+    #[must_use]
+    pub fn lsn(&self) -> u64 {
+        self.entry.lsn
+    }
+
+    /// The log position after it.
+    #[must_use]
+    pub fn end_lsn(&self) -> u64 {
+        self.entry.end_lsn
+    }
+
+    /// When it was written, in milliseconds since the Unix epoch, to 10 ms; 0 if the log does not tell.
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        self.entry.unix_ms
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> FrameKind {
+        self.entry.kind
+    }
+
+    /// The log position that was known to be on disk when it was written.
+    #[must_use]
+    pub fn durable_lsn(&self) -> u64 {
+        self.entry.durable_lsn
+    }
+
+    /// The changes it holds, in order.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] if they do not decode.
+    pub fn effects(&self) -> Result<Vec<Effect<'_>>, Error> {
+        if self.entry.kind != FrameKind::Data {
+            return Ok(Vec::new());
+        }
+        let effects: Result<_, _> = codec::decode(&self.entry.payload).collect();
+        Ok(effects.map_err(|_bad| StorageError::Corrupt {
+            offset: 0,
+            lsn: Some(self.entry.lsn),
+            what: "the payload does not decode",
+        })?)
+    }
+}
