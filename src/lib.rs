@@ -15,6 +15,11 @@ mod value;
 pub use command::reply::Reply;
 pub use command::run::{RunRead, RunWrite};
 pub use command::string::{StringRead, StringWrite};
+pub use command::string_counter::CounterWrite;
+pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
+pub use command::string_many::{StringManyRead, StringManyWrite};
+pub use command::string_options::{GetExOptions, SetOptions};
+pub use command::string_range::{StringRangeRead, StringRangeWrite};
 pub use db::{Builder, Db};
 pub use effect::Effect;
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
@@ -28,4 +33,8 @@ pub use sys::clock::{Clock, ManualClock, SystemClock};
 /// The traits that give databases, snapshots and transactions their methods.
 pub mod prelude {
     pub use crate::command::string::{StringRead, StringWrite};
+    pub use crate::command::string_counter::CounterWrite;
+    pub use crate::command::string_lcs::LcsRead;
+    pub use crate::command::string_many::{StringManyRead, StringManyWrite};
+    pub use crate::command::string_range::{StringRangeRead, StringRangeWrite};
 }

@@ -42,3 +42,8 @@ impl<'a> Args<'a> {
             .is_some_and(|word| word.eq_ignore_ascii_case(keyword.as_bytes()))
     }
 }
+
+/// Redis's refusal of a deadline that is no time; `command` in lower case.
+pub(crate) fn invalid_expire_time(command: &str) -> CommandError {
+    CommandError::Other(format!("ERR invalid expire time in '{command}' command").into())
+}

@@ -16,6 +16,13 @@ pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod spec;
 pub(crate) mod string;
+pub(crate) mod string_counter;
+pub(crate) mod string_lcs;
+pub(crate) mod string_many;
+pub(crate) mod string_options;
+pub(crate) mod string_range;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use args::Args;
 use reply::Reply;
@@ -25,7 +32,13 @@ use spec::CommandSpec;
 use crate::error::{CommandError, Error};
 
 /// Every family's rows.
-pub(crate) static FAMILIES: &[&[CommandSpec]] = &[string::COMMANDS];
+pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
+    string::COMMANDS,
+    string_counter::COMMANDS,
+    string_lcs::COMMANDS,
+    string_many::COMMANDS,
+    string_range::COMMANDS,
+];
 
 /// Every row, family by family.
 pub(crate) fn all() -> impl Iterator<Item = &'static CommandSpec> {

@@ -336,12 +336,13 @@ impl<T> NodePtr<T> {
     /// Asks for the node's first line ahead of its use.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        // SAFETY: a prefetch reads nothing; SSE is part of x86_64.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.base().as_ptr().cast());
-        }
+        prefetch_lines(self.base(), 1);
+    }
+
+    /// Asks for all of the node ahead of its use.
+    #[inline]
+    pub(crate) fn prefetch_all(&self) {
+        prefetch_lines(self.base(), self.allocated_bytes() / LINE);
     }
 }
 
@@ -477,6 +478,20 @@ impl<T> fmt::Debug for NodePtr<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("NodePtr").field(&self.shape()).finish()
     }
+}
+
+/// Asks for lines of memory ahead of their use.
+#[inline]
+fn prefetch_lines(base: NonNull<u8>, lines: usize) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for i in 0..lines {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let line = base.as_ptr().wrapping_add(i * LINE);
+        // SAFETY: a prefetch touches nothing that a program can see; SSE is part of x86_64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = (base, lines);
 }
 
 /// Which of the first 24 bytes of a line equal `byte`: bit `i` stands for byte `i`.

@@ -17,6 +17,15 @@ pub(crate) mod tag {
 #[derive(Debug)]
 pub(crate) struct Entry<'a>(EntryRef<'a, Value>);
 
+/// What an edit of a whole string has to keep or may reuse of the entry before it. Only an [`Entry`]
+/// makes one, so it cannot name a place that is not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    pub(super) inline_bytes: Option<usize>,
+    pub(super) tag: u8,
+    pub(super) expires_at_ms: Option<u64>,
+}
+
 /// The bytes of a string, where they lie.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StringRef<'a> {
@@ -56,6 +65,18 @@ impl<'a> Entry<'a> {
         match self.0.payload {
             Payload::Inline(bytes) => Ok(StringRef::Inline(bytes)),
             Payload::Large(Value::String(string)) => Ok(StringRef::Large(string)),
+        }
+    }
+
+    /// What [`WriteTx::replace_string`](super::WriteTx::replace_string) has to know of it.
+    pub(crate) fn before(&self) -> Before {
+        Before {
+            inline_bytes: match self.0.payload {
+                Payload::Inline(bytes) => Some(bytes.len()),
+                Payload::Large(_) => None,
+            },
+            tag: self.0.tag,
+            expires_at_ms: self.expires_at_ms(),
         }
     }
 

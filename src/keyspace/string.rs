@@ -1,6 +1,6 @@
 //! The mutators of strings.
 
-use super::entry::tag;
+use super::entry::{Before, tag};
 use super::expiry::stored;
 use super::tx::{Dropped, WriteTx};
 use crate::ds::hash_trie::{INLINE_VALUE_MAX, NewPayload, OldPayload, Payload};
@@ -40,6 +40,29 @@ impl WriteTx<'_> {
             raw,
             expires_at_ms,
         });
+    }
+
+    /// Lets `key` hold this string in the place and with the deadline of the entry `before`, which was
+    /// read in this operation (`None`: there was none to see). One of the same length is overwritten
+    /// where it lies. The encoding becomes that of a fresh string.
+    pub(crate) fn replace_string(&mut self, key: &[u8], value: &[u8], before: Option<Before>) {
+        let expires_at_ms = before.and_then(|before| before.expires_at_ms);
+        let fits =
+            |before: Before| before.inline_bytes == Some(value.len()) && before.tag == tag::STRING;
+        if before.is_some_and(fits) {
+            let (shard, hash) = self.at(key);
+            if let Some(inline) = shard.keys.inline_mut(hash, key) {
+                inline.copy_from_slice(value);
+                self.batch.record(&Effect::StringSet {
+                    key,
+                    value,
+                    raw: false,
+                    expires_at_ms,
+                });
+                return;
+            }
+        }
+        self.set_string(key, value, expires_at_ms);
     }
 
     /// Writes `bytes` at `offset` of the string at `key`, which becomes `raw`; a missing key counts

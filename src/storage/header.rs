@@ -286,7 +286,10 @@ pub(super) fn foreign(bytes: &[u8]) -> &'static str {
             return what;
         }
     }
-    if bytes.len() < SNAPSHOT_OFFSET as usize {
+    if bytes.starts_with(&MAGIC) {
+        return "cut off inside its headers";
+    }
+    if bytes.len() < HEADER_LEN {
         return "too short to hold the headers";
     }
     "it does not start with the magic bytes"

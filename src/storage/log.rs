@@ -71,7 +71,7 @@ impl Default for LogLimits {
             sync_interval_ms: Some(1000),
             max_unsynced_bytes: 64 << 20,
             max_unsynced_age_ms: 10_000,
-            max_backlog_bytes: 4 << 20,
+            max_backlog_bytes: 1 << 20,
             max_reserve_bytes: 64 << 20,
         }
     }

@@ -8,6 +8,8 @@
 //! 2. Text of any length is refused or read in linear time; a [`LongDouble`] of at most 5 KiB - 1.
 //! 3. Nothing here depends on the locale, the platform's libm or its `long double`.
 
+mod grisu;
+
 use rustc_apfloat::ieee::{Double, X87DoubleExtended};
 use rustc_apfloat::{Float, Round, Status, StatusAnd};
 
@@ -358,8 +360,9 @@ pub(crate) fn incr_by_float(current: &[u8], increment: &[u8]) -> Result<Vec<u8>,
     Ok(text)
 }
 
-/// Appends the shortest text that reads back as `number`, laid out as Redis 7.2 and later do:
-/// integers in plain digits up to 2^62, an exponent only for what is very large or very small.
+/// Appends a text that reads back as `number`, the one that Redis 7.2 and later print (the shortest in
+/// 99.9 % of the cases): integers in plain digits up to 2^62, an exponent for what is very large or
+/// very small. Earlier servers print 17 digits instead.
 pub(crate) fn write_double(number: f64, out: &mut Vec<u8>) {
     if number.is_nan() {
         out.extend_from_slice(b"nan");
@@ -378,17 +381,8 @@ pub(crate) fn write_double(number: f64, out: &mut Vec<u8>) {
         write_i64(magnitude as i64, out);
         return;
     }
-    let (digits, exponent) = shortest_digits(magnitude);
-    write_layout(digits.as_bytes(), exponent, out);
-}
-
-/// The fewest digits d and the exponent e such that d * 10^e reads back as `magnitude`.
-fn shortest_digits(magnitude: f64) -> (String, i32) {
-    let text = format!("{magnitude:e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let digits = mantissa.replace('.', "");
-    let exponent = exponent.parse::<i32>().unwrap_or(0) - (digits.len() as i32 - 1);
-    (digits, exponent)
+    let digits = grisu::digits(magnitude);
+    write_layout(digits.as_bytes(), digits.exponent, out);
 }
 
 /// Appends `digits * 10^exponent`.

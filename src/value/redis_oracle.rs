@@ -147,7 +147,7 @@ impl Rng {
     /// A number as people and programs write them, or nearly one.
     fn number(&mut self) -> Vec<u8> {
         let sign = self.pick(&["", "", "", "-", "+"]);
-        let text = match self.below(16) {
+        let text = match self.below(17) {
             0 => (self.next() as i64).to_string(),
             1 => format!("{sign}{}", self.below(1000)),
             2 => format!("{sign}{}.{}", self.digits(5), self.digits(5)),
@@ -196,6 +196,7 @@ impl Rng {
                     "inf", "INF", "Infinity", "nan", "NaN(1)", "infi", "", ".", "0x", "0"
                 ])
             ),
+            15 => format!("{sign}0x{:x}p-18", self.next() >> self.below(64)),
             14 => format!("{sign}{}e-{}", self.digits(20), 4_930 + self.below(40)),
             _ => String::from_utf8(self.text(b"0123456789.eExp+- inf\0", 8)).unwrap(),
         };

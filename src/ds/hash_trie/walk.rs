@@ -48,7 +48,7 @@ impl<'a, L> Iter<'a, L> {
                         if let Some(child) = inner.slots[start].as_ref() {
                             // The one after it will be wanted soon.
                             if let Some(next) = inner.slots.get(runs.trailing_zeros() as usize) {
-                                next.iter().for_each(Node::prefetch);
+                                next.iter().for_each(Node::prefetch_all);
                             }
                             return Some(child);
                         }

@@ -10,7 +10,7 @@
 //! 3. The same point, index and seed give the same disk on every machine.
 
 use super::SimDisk;
-use super::model::{Content, Fate, Inode, Model, NameChange, Names, SECTOR, Sector};
+use super::model::{Content, Inode, Model, NameChange, Names, SECTOR, Sector};
 use super::model::{cut_sector, same_bytes};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -243,33 +243,27 @@ fn file_options(inode: &Inode) -> FileOptions {
 
 impl CrashPoint {
     pub(super) fn new(model: &Model, seed: u64) -> Self {
-        let optional: Vec<usize> = (0..model.changes.len())
-            .filter(|&at| model.changes[at].1 != Fate::Kept)
-            .collect();
+        let count = model.changes.len();
         let mut masks: Vec<Vec<bool>> = Vec::new();
-        if optional.len() <= NAME_CHANGES_EXHAUSTIVE {
-            for bits in 0..1_u32 << optional.len() {
-                masks.push((0..optional.len()).map(|at| bits >> at & 1 == 1).collect());
+        if count <= NAME_CHANGES_EXHAUSTIVE {
+            for bits in 0..1_u32 << count {
+                masks.push((0..count).map(|at| bits >> at & 1 == 1).collect());
             }
         } else {
             let mut rng = SplitMix(seed);
-            masks.push(vec![false; optional.len()]);
+            masks.push(vec![false; count]);
             for _ in 0..NAME_OUTCOMES_SAMPLED {
-                masks.push(optional.iter().map(|_| rng.next() & 1 == 1).collect());
+                masks.push((0..count).map(|_| rng.next() & 1 == 1).collect());
             }
-            masks.push(vec![true; optional.len()]);
+            masks.push(vec![true; count]);
         }
         let mut files: Vec<FileOptions> = Vec::new();
         files.resize_with(model.inodes.len(), FileOptions::default);
         let mut outcomes: Vec<NameOutcome> = Vec::new();
         let mut latest = 0;
-        for mask in masks {
-            let mut kept = vec![true; model.changes.len()];
-            for (&at, &keep) in optional.iter().zip(&mask) {
-                kept[at] = keep;
-            }
+        for kept in masks {
             let mut names = model.durable_names.clone();
-            for ((change, _), _) in model.changes.iter().zip(&kept).filter(|(_, keep)| **keep) {
+            for (change, _) in model.changes.iter().zip(&kept).filter(|(_, keep)| **keep) {
                 change.apply(&mut names);
             }
             if let Some(at) = outcomes.iter().position(|known| known.names == names) {
@@ -301,11 +295,7 @@ impl CrashPoint {
             files,
             outcomes,
             latest,
-            changes: model
-                .changes
-                .iter()
-                .map(|(change, _)| change.clone())
-                .collect(),
+            changes: model.changes.clone(),
             states,
         }
     }

@@ -55,7 +55,8 @@ pub enum SimCall {
 pub enum FaultAction {
     /// It fails and does nothing. A sync that fails so (with any kind but `Interrupted`) behaves as Linux
     /// does: the unsynced bytes count as clean from then on, reads go on returning them, each sector may
-    /// or may not be on the disk, and the next sync succeeds without writing them.
+    /// or may not be on the disk, and the next sync succeeds without writing them. A directory sync that
+    /// fails settles nothing; the next one can.
     Fail(io::ErrorKind),
     /// It is carried out, and reports a failure all the same.
     FailAfter(io::ErrorKind),

@@ -323,17 +323,6 @@ impl fmt::Display for NameChange {
     }
 }
 
-/// Whether a name change survives a power cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Perhaps; the next directory sync decides.
-    Pending,
-    /// Perhaps, and no later sync decides: one failed.
-    Limbo,
-    /// Certainly.
-    Kept,
-}
-
 /// One operation that changed the disk.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
@@ -418,8 +407,8 @@ pub(super) struct Model {
     pub(super) names: Names,
     /// What names certainly resolve to after a power cut, but for `changes`.
     pub(super) durable_names: Names,
-    /// Name changes since `durable_names`, oldest first.
-    pub(super) changes: Vec<(NameChange, Fate)>,
+    /// Name changes since the last directory sync, oldest first.
+    pub(super) changes: Vec<NameChange>,
 }
 
 impl Model {
@@ -431,21 +420,12 @@ impl Model {
                 self.change(NameChange::Link(name.clone(), *inode));
             }
             Event::Name(change) => self.change(change.clone()),
-            Event::SyncDir { failed } => {
-                let fate = if *failed { Fate::Limbo } else { Fate::Kept };
-                for (_, old) in &mut self.changes {
-                    if *old == Fate::Pending {
-                        *old = fate;
-                    }
-                }
-                let settled = self
-                    .changes
-                    .iter()
-                    .take_while(|(_, fate)| *fate == Fate::Kept)
-                    .count();
-                for (change, _) in self.changes.drain(..settled) {
-                    change.apply(&mut self.durable_names);
-                }
+            // A journal that could not be written stops the file system: a later sync that succeeds means
+            // what it says, unlike one of a file.
+            Event::SyncDir { failed: true } => {}
+            Event::SyncDir { failed: false } => {
+                self.changes.clear();
+                self.durable_names.clone_from(&self.names);
             }
             Event::Write {
                 inode,
@@ -470,6 +450,6 @@ impl Model {
 
     fn change(&mut self, change: NameChange) {
         change.apply(&mut self.names);
-        self.changes.push((change, Fate::Pending));
+        self.changes.push(change);
     }
 }

@@ -313,7 +313,6 @@ fn every_known_mistake_is_found() {
         ("sync retried", crash_after_a_failed_sync(sync_retried)),
     ];
     for (name, outcome) in &outcomes {
-        println!("{name}: {outcome:?}");
         assert!(outcome.wrong > 0, "{name}: {outcome:?}");
     }
 }

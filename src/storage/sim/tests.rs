@@ -252,7 +252,7 @@ fn a_failed_sync_is_healed_only_where_the_bytes_are_written_again() {
 }
 
 #[test]
-fn a_failed_directory_sync_settles_nothing_ever() {
+fn a_failed_directory_sync_settles_nothing_until_one_succeeds() {
     let disk = SimDisk::new();
     let file = disk.create_new("a").unwrap();
     file.sync_all().unwrap();
@@ -262,10 +262,9 @@ fn a_failed_directory_sync_settles_nothing_ever() {
         FaultAction::Fail(io::ErrorKind::Other),
     ));
     disk.sync_dir().unwrap_err();
-    disk.create_new("b").unwrap();
-    disk.sync_dir().unwrap();
     assert_eq!(images(&disk, "a"), [None, Some(vec![])].into());
-    assert_eq!(images(&disk, "b"), [Some(vec![])].into());
+    disk.sync_dir().unwrap();
+    assert_eq!(images(&disk, "a"), [Some(vec![])].into());
 }
 
 #[test]

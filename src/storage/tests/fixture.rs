@@ -25,10 +25,6 @@ impl Content {
         let blocks = blocks.into_iter().map(|(_, payload)| payload);
         blocks.chain(self.frames.lock().clone()).collect()
     }
-
-    pub(super) fn frames(&self) -> Vec<Vec<u8>> {
-        self.frames.lock().clone()
-    }
 }
 
 impl Loader for Content {

@@ -1,0 +1,65 @@
+//! What a recovered database must be: a prefix of what was sent, with everything that was promised.
+
+use crate::session::{Moment, NAME, Session, Shape, Tx};
+use nacredb::storage::backend::Storage;
+use nacredb::storage::sim::SimDisk;
+
+/// A run that ended: what was sent, and what was promised when.
+#[derive(Debug, Clone, Default)]
+pub struct Run {
+    pub sent: Vec<Tx>,
+    pub trail: Vec<Moment>,
+    /// What the run was sure to find when it started, and what it did find.
+    pub before: (usize, usize),
+}
+
+/// How the process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    PowerCut,
+    Killed,
+}
+
+impl Run {
+    /// What must and what may be found if the run ended at moment `at`: (least, most).
+    pub fn bounds(&self, at: usize, end: End) -> (usize, usize) {
+        let promised = self.trail.iter().rev().find(|moment| moment.ops <= at);
+        let least = promised.map_or(0, |moment| match end {
+            End::PowerCut => moment.durable,
+            End::Killed => moment.written,
+        });
+        let sent = self.trail.iter().rev().find(|moment| moment.ops < at);
+        let most = sent.map_or(0, |moment| moment.sent);
+        (least.max(self.before.0), most.max(self.before.1))
+    }
+}
+
+/// Opens the image of a run that ended at moment `at`, as run `generation`, and compares.
+pub fn recover(
+    image: &SimDisk,
+    run: &Run,
+    (at, end): (usize, End),
+    shape: Shape,
+    (generation, seed): (u32, u64),
+) -> Result<Session, String> {
+    let (session, report) = Session::open(image, shape, generation, seed)
+        .map_err(|error| format!("does not open: {error}"))?;
+    let found = &session.content;
+    let (least, most) = run.bounds(at, end);
+    if found.len() > most || found[..] != run.sent[..found.len()] {
+        return Err(format!(
+            "not a prefix of what was sent ({most}): {found:?} {report:?}"
+        ));
+    }
+    if found.len() < least {
+        return Err(format!(
+            "{} transactions found and {least} promised: {report:?}",
+            found.len()
+        ));
+    }
+    let names = image.list("").unwrap_or_default();
+    if names != [NAME] {
+        return Err(format!("left behind: {names:?}"));
+    }
+    Ok(session)
+}
