@@ -23,12 +23,22 @@ pub(crate) enum Agreement {
     },
     /// Replies of the same shape.
     Shape,
+    /// Not at all.
+    Unchecked,
+}
+
+/// Which calls of a command are meant.
+enum When {
+    Always,
+    /// Only with this word second.
+    Subcommand(&'static str),
+    /// Only without arguments.
+    Bare,
 }
 
 struct Known {
     name: &'static str,
-    /// Only with this word second.
-    subcommand: Option<&'static str>,
+    when: When,
     agreement: Agreement,
     #[expect(dead_code, reason = "for the reader")]
     reason: &'static str,
@@ -37,25 +47,25 @@ struct Known {
 const KNOWN: &[Known] = &[
     Known {
         name: "KEYS",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::Unordered,
         reason: "the order of keys is the order of their hashes",
     },
     Known {
         name: "SCAN",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::Scan,
         reason: "cursors and the order of keys depend on the table; what a whole walk finds does not",
     },
     Known {
         name: "RANDOMKEY",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::ExistingKey,
         reason: "a random choice",
     },
     Known {
         name: "TTL",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::Time {
             per_second: 1,
             absolute: false,
@@ -64,7 +74,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "PTTL",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::Time {
             per_second: 1000,
             absolute: false,
@@ -73,7 +83,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "EXPIRETIME",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::Time {
             per_second: 1,
             absolute: true,
@@ -82,7 +92,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "PEXPIRETIME",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::Time {
             per_second: 1000,
             absolute: true,
@@ -91,15 +101,21 @@ const KNOWN: &[Known] = &[
     },
     Known {
         name: "TIME",
-        subcommand: None,
+        when: When::Always,
         agreement: Agreement::Shape,
         reason: "the server's clock runs, ours stands still",
     },
     Known {
         name: "OBJECT",
-        subcommand: Some("IDLETIME"),
+        when: When::Subcommand("IDLETIME"),
         agreement: Agreement::Shape,
         reason: "idle time is counted by the server's clock",
+    },
+    Known {
+        name: "COMMAND",
+        when: When::Bare,
+        agreement: Agreement::Unchecked,
+        reason: "lists every command there is; `table.rs` compares the rows that both have",
     },
 ];
 
@@ -112,7 +128,14 @@ pub(crate) fn agreement<W: AsRef<[u8]>>(words: &[W]) -> Agreement {
     };
     KNOWN
         .iter()
-        .find(|known| is(0, known.name) && known.subcommand.is_none_or(|second| is(1, second)))
+        .find(|known| {
+            let meant = match known.when {
+                When::Always => true,
+                When::Subcommand(second) => is(1, second),
+                When::Bare => words.len() == 1,
+            };
+            meant && is(0, known.name)
+        })
         .map_or(Agreement::Exact, |known| known.agreement)
 }
 
@@ -166,6 +189,7 @@ impl Agreement {
                 _ => redis == ours,
             },
             Self::Shape => same_shape(redis, ours),
+            Self::Unchecked => true,
         }
     }
 }

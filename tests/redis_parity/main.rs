@@ -109,17 +109,7 @@ fn stream_family(family: &Family) {
         for seed in first_seed..first_seed + streams {
             let mut generator = Generator::new(seed, &forms);
             let mut stream: Vec<Command> = (0..STREAM_LEN).map(|_| generator.command()).collect();
-            pair.reset();
-            let mut found = pair.run(&stream);
-            let ended = found.last().is_some_and(|last| !last.is_harmless());
-            if !ended {
-                let audit = pair.audit();
-                found.extend(pair.run(&audit).into_iter().map(|mut difference| {
-                    difference.index += stream.len();
-                    difference
-                }));
-                stream.extend(audit);
-            }
+            let found = pair.run_and_audit(&mut stream);
             let place = format!("{}, seed {seed}", family.name);
             findings.add(pair, &place, &stream, &found);
             if findings.0.len() >= CAUSES_MAX {
@@ -149,23 +139,13 @@ fn key_streams_match() {
 fn written_sequences_match() {
     with_pair(|pair| {
         let mut findings = Findings::default();
-        for (title, text) in sequences::SEQUENCES {
-            let mut commands = sequences::parse(text);
+        for (title, mut commands) in sequences::all() {
             commands.retain(|command| {
                 let name = String::from_utf8_lossy(&command[0]).into_owned();
                 name.starts_with("NOSUCH") || pair.has(&name)
             });
-            pair.reset();
-            let mut found = pair.run(&commands);
-            if found.iter().all(Difference::is_harmless) {
-                let audit = pair.audit();
-                found.extend(pair.run(&audit).into_iter().map(|mut difference| {
-                    difference.index += commands.len();
-                    difference
-                }));
-                commands.extend(audit);
-            }
-            findings.add(pair, title, &commands, &found);
+            let found = pair.run_and_audit(&mut commands);
+            findings.add(pair, &title, &commands, &found);
         }
         findings.assert_none();
     });

@@ -17,6 +17,9 @@ pub(crate) enum Wire {
     Array(Vec<Wire>),
 }
 
+/// A longer array is cut short where it is printed.
+const ITEMS_SHOWN: usize = 60;
+
 impl fmt::Display for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -28,6 +31,9 @@ impl fmt::Display for Wire {
             Self::Array(items) => {
                 f.write_str("[")?;
                 for (at, item) in items.iter().enumerate() {
+                    if at == ITEMS_SHOWN {
+                        return write!(f, ", ... ({} items)]", items.len());
+                    }
                     if at > 0 {
                         f.write_str(", ")?;
                     }
