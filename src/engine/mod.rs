@@ -10,6 +10,7 @@ pub(crate) mod expirer;
 pub(crate) mod gate;
 pub(crate) mod lock;
 pub(crate) mod options;
+pub(crate) mod record;
 pub(crate) mod recovery;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
