@@ -20,6 +20,8 @@ pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
+#[cfg(test)]
+pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod spec;
 pub(crate) mod string;
@@ -30,8 +32,6 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
-#[cfg(test)]
-pub(crate) mod testing;
 
 use args::{Args, clip, printable};
 use reply::Reply;
