@@ -91,8 +91,13 @@ impl Engine {
             rules: self.rules,
             random: &random,
         };
-        if let Keys::One(key) = *keys {
-            let hash = self.layout.hash(key);
+        let one = match *keys {
+            Keys::One(key) => Some(self.layout.hash(key)),
+            // A cursor stands in its shard as a hash does.
+            Keys::AtCursor(cursor) => Some(cursor),
+            Keys::None | Keys::Two(..) | Keys::List { .. } | Keys::All => None,
+        };
+        if let Some(hash) = one {
             let slot = self.lock_to_read(self.layout.shard_of(hash))?;
             return Ok(call(&tx(Reach::One {
                 shard: &slot.shard,

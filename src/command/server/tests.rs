@@ -70,6 +70,8 @@ fn unknown_commands_are_quoted_as_redis_quotes_them() {
         &db,
         &[
             (&line, &clipped),
+            // Bytes are counted, not what they are shown as.
+            (&invalid, &shown),
             (
                 "foo",
                 "ERR unknown command 'foo', with args beginning with: ",
