@@ -361,7 +361,7 @@ fn snapshots(
         }
         times
     };
-    let writes = (keys / 10).clamp(1_000, 1_000_000);
+    let writes = (keys / 10).clamp(1_000, 200_000);
     print_times("SET, nothing shared", &mut timed(trie, rng, writes));
     let few = (keys / 200).clamp(1_000, 20_000);
     for name in [
@@ -373,7 +373,7 @@ fn snapshots(
         drop(snapshot);
     }
     let snapshot = trie.clone();
-    timed(trie, rng, writes * 2);
+    (0..keys / 4).for_each(|_| put(trie, hasher, &key(rng.below(keys)), &value));
     print_times("SET, most pages touched", &mut timed(trie, rng, writes));
     let start = Start::now();
     drop(snapshot);

@@ -35,12 +35,39 @@ impl<'a> Args<'a> {
         parse_i64(self.word(index)?).ok_or(CommandError::NotAnInteger)
     }
 
+    /// The word at `index` as a 32-bit integer, with the error Redis has for those.
+    pub(crate) fn int32(&self, index: usize) -> Result<i32, CommandError> {
+        i32::try_from(self.int(index)?).map_err(|_wide| {
+            CommandError::Other(
+                "ERR value is out of range, value must between -2147483648 and 2147483647".into(),
+            )
+        })
+    }
+
     /// Whether the word at `index` is this keyword, in any case.
     pub(crate) fn is(&self, index: usize, keyword: &str) -> bool {
         self.words
             .get(index)
             .is_some_and(|word| word.eq_ignore_ascii_case(keyword.as_bytes()))
     }
+}
+
+/// The words of a slice of anything that holds bytes.
+pub(crate) fn refs<A: AsRef<[u8]>>(words: &[A]) -> Vec<&[u8]> {
+    words.iter().map(AsRef::as_ref).collect()
+}
+
+/// The part of a word that Redis's formatting of error texts takes: up to the first zero byte, and at
+/// most `bytes_max` bytes.
+pub(crate) fn clip(word: &[u8], bytes_max: usize) -> &[u8] {
+    let end = word.iter().position(|&byte| byte == 0);
+    &word[..end.unwrap_or(word.len()).min(bytes_max)]
+}
+
+/// Bytes as an error text shows them: line breaks as spaces, as Redis does, and what is not UTF-8 as
+/// replacement characters.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ")
 }
 
 /// Redis's refusal of a deadline that is no time; `command` in lower case.

@@ -4,7 +4,8 @@
 //! To add a command, write in its family's file: the typed operation (a struct that implements
 //! `ReadCommand` or `WriteCommand`), its `parse` from words, one row in the family's `COMMANDS`, and its
 //! typed method in the family's trait. Nothing else changes: the registry, `COMMAND`, the argument
-//! checks and docs/commands.md come from the row. A new family adds one line to [`FAMILIES`].
+//! checks and docs/commands.md come from the row. A new family adds one line to [`FAMILIES`]. A
+//! container (`OBJECT`) has a row of its own and one row for each subcommand (`OBJECT|ENCODING`).
 //!
 //! Invariants:
 //! 1. An operation names every key it touches in `keys()`.
@@ -12,8 +13,14 @@
 //! 3. Its errors print Redis's exact text.
 
 pub(crate) mod args;
+pub(crate) mod expire;
+pub(crate) mod introspect;
+pub(crate) mod key;
+pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
+pub(crate) mod scan;
+pub(crate) mod server;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -22,9 +29,11 @@ pub(crate) mod string_many;
 pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 
-use args::Args;
+use args::{Args, clip, printable};
 use reply::Reply;
 use run::Host;
 use spec::CommandSpec;
@@ -38,22 +47,42 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::COMMANDS,
     string_many::COMMANDS,
     string_range::COMMANDS,
+    key::COMMANDS,
+    expire::COMMANDS,
+    scan::COMMANDS,
+    object::COMMANDS,
+    server::COMMANDS,
+    introspect::COMMANDS,
 ];
 
-/// Every row, family by family.
+/// Every row, family by family. The row of a subcommand is called `CONTAINER|SUBCOMMAND`.
 pub(crate) fn all() -> impl Iterator<Item = &'static CommandSpec> {
     FAMILIES.iter().copied().flatten()
 }
 
-/// The row of a name, in any case.
+/// A row, and whether it has subcommands.
+#[derive(Debug, Clone, Copy)]
+struct Registered {
+    spec: &'static CommandSpec,
+    is_container: bool,
+}
+
+/// The row of a name, in any case; of a subcommand by `CONTAINER|SUBCOMMAND`.
 pub(crate) fn find(name: &[u8]) -> Option<&'static CommandSpec> {
+    registered(name).map(|found| found.spec)
+}
+
+fn registered(name: &[u8]) -> Option<Registered> {
     use std::collections::HashMap;
     use std::sync::OnceLock;
-    static BY_NAME: OnceLock<HashMap<&'static [u8], &'static CommandSpec, ahash::RandomState>> =
+    static BY_NAME: OnceLock<HashMap<&'static [u8], Registered, ahash::RandomState>> =
         OnceLock::new();
     let by_name = BY_NAME.get_or_init(|| {
         let mut map = HashMap::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4));
-        map.extend(all().map(|spec| (spec.name.as_bytes(), spec)));
+        map.extend(all().map(|spec| {
+            let is_container = spec.subcommands().next().is_some();
+            (spec.name.as_bytes(), Registered { spec, is_container })
+        }));
         map
     });
     let mut upper = [0_u8; 32];
@@ -63,33 +92,51 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static CommandSpec> {
     by_name.get(&*upper).copied()
 }
 
+/// The row that a command given in words runs, by its name and, where the name is a container, by the
+/// word after it.
+pub(crate) fn resolve(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandError> {
+    let name = *words.first().ok_or_else(|| unknown(words))?;
+    let found = registered(name).filter(|_| !name.contains(&b'|'));
+    let Registered { spec, is_container } = found.ok_or_else(|| unknown(words))?;
+    match words.get(1) {
+        Some(subcommand) if is_container => {
+            let full = [spec.name.as_bytes(), b"|", subcommand].concat();
+            find(&full).ok_or_else(|| {
+                let subcommand = printable(clip(subcommand, 128));
+                let container = spec.name;
+                let text = format!("ERR unknown subcommand '{subcommand}'. Try {container} HELP.");
+                CommandError::Other(text.into())
+            })
+        }
+        Some(_) | None => Ok(spec),
+    }
+}
+
 /// Runs a command given in words on `host`.
 pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
-    let Some(&name) = words.first() else {
-        return Err(unknown(words).into());
-    };
-    let Some(spec) = find(name) else {
-        return Err(unknown(words).into());
-    };
+    let spec = resolve(words)?;
     if !spec.takes(words.len()) {
-        return Err(CommandError::WrongArity(spec.name.to_ascii_lowercase().into()).into());
+        return Err(CommandError::WrongArity(spec.lower_name().into()).into());
     }
     (spec.call)(Args::new(words), host)
 }
 
-/// Redis's text for a name that is no command: the name and the first arguments, 128 bytes each at most.
+/// Redis's text for a name that is no command: 128 bytes of it, and of all arguments together about as
+/// many.
 fn unknown(words: &[&[u8]]) -> CommandError {
-    let clip = |word: &[u8]| {
-        let clipped = word.get(..128).unwrap_or(word);
-        String::from_utf8_lossy(clipped).into_owned()
-    };
-    let name = words.first().map(|name| clip(name)).unwrap_or_default();
-    let mut text = format!("'{name}', with args beginning with: ");
+    const BYTES_MAX: usize = 128;
+    let name = words.first().copied().unwrap_or_default();
+    let mut args = Vec::new();
     for word in words.iter().skip(1) {
-        if text.len() >= 128 + name.len() {
+        let left = BYTES_MAX.saturating_sub(args.len());
+        if left == 0 {
             break;
         }
-        text.push_str(&format!("'{}' ", clip(word)));
+        args.push(b'\'');
+        args.extend_from_slice(clip(word, left));
+        args.extend_from_slice(b"' ");
     }
-    CommandError::UnknownCommand(text)
+    let name = printable(clip(name, BYTES_MAX));
+    let args = printable(&args);
+    CommandError::UnknownCommand(format!("'{name}', with args beginning with: {args}"))
 }

@@ -25,6 +25,8 @@ pub enum Keys<'a> {
         /// The distance from one key to the next.
         step: usize,
     },
+    /// The keys of one shard: the one this scan cursor stands in.
+    AtCursor(u64),
     /// Every key there is.
     All,
 }

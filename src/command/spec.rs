@@ -98,6 +98,24 @@ impl std::fmt::Debug for CommandSpec {
 }
 
 impl CommandSpec {
+    /// The rows of its subcommands.
+    pub(crate) fn subcommands(&'static self) -> impl Iterator<Item = &'static CommandSpec> {
+        super::all().filter(|spec| {
+            let rest = spec.name.strip_prefix(self.name);
+            rest.is_some_and(|rest| rest.starts_with('|'))
+        })
+    }
+
+    /// Whether it is a subcommand's row.
+    pub(crate) fn is_subcommand(&self) -> bool {
+        self.name.contains('|')
+    }
+
+    /// The name in the lower case of replies and error texts.
+    pub(crate) fn lower_name(&self) -> String {
+        self.name.to_ascii_lowercase()
+    }
+
     /// Whether this many words fit.
     pub(crate) fn takes(&self, words: usize) -> bool {
         let words = i64::try_from(words).unwrap_or(i64::MAX);

@@ -235,10 +235,13 @@ impl Engine {
         }
     }
 
-    /// Starts the background thread when there is a first deadline.
+    /// Starts the background thread when there is a first deadline and a clock to reach it.
     #[inline]
     fn notice_deadlines(&self, shard: &Shard) {
-        if !self.background.is_running() && shard.keys.next_expiry_ms() != u64::MAX {
+        if !self.background.is_running()
+            && shard.keys.next_expiry_ms() != u64::MAX
+            && self.clock.runs_by_itself()
+        {
             self.start_background();
         }
     }

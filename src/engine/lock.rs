@@ -113,6 +113,7 @@ impl Engine {
                 .step_by(step.max(1))
                 .map(|key| index(key))
                 .collect(),
+            Keys::AtCursor(cursor) => vec![self.layout.cursor_parts(cursor).0],
             Keys::All => return (0..self.layout.shard_count()).collect(),
         };
         indexes.sort_unstable();

@@ -112,7 +112,9 @@ impl Snapshot {
                     hash,
                 }
             }
-            Keys::None | Keys::Two(..) | Keys::List { .. } | Keys::All => Reach::Many(state),
+            Keys::None | Keys::Two(..) | Keys::List { .. } | Keys::AtCursor(_) | Keys::All => {
+                Reach::Many(state)
+            }
         };
         let read_clock = || state.taken_at_ms;
         let random = || state.random.next_u64();

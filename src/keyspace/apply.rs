@@ -56,4 +56,13 @@ impl WriteTx<'_> {
         }
         Ok(())
     }
+
+    /// Applies encoded effects that were recorded from here on.
+    #[cfg(test)]
+    pub(crate) fn apply_all(&mut self, encoded: &[u8]) {
+        for effect in crate::effect::codec::decode(encoded) {
+            let effect = effect.expect("recorded effects decode");
+            self.apply(&effect).expect("recorded effects fit");
+        }
+    }
 }

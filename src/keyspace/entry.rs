@@ -13,6 +13,28 @@ pub(crate) mod tag {
     pub(crate) const STRING_RAW: u8 = 1;
 }
 
+/// The data type of a key's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyType {
+    /// A string; bitmaps are strings.
+    String,
+}
+
+impl KeyType {
+    /// The name as `TYPE` prints it.
+    ///
+    /// ```
+    /// assert_eq!(nacredb::KeyType::String.name(), "string");
+    /// ```
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+        }
+    }
+}
+
 /// A key's entry, borrowed from its shard.
 #[derive(Debug)]
 pub(crate) struct Entry<'a>(EntryRef<'a, Value>);
@@ -52,11 +74,9 @@ impl<'a> Entry<'a> {
         super::expiry::is_past(self.0.expires_at_ms, now_ms)
     }
 
-    /// The type's name as `TYPE` prints it.
-    pub(crate) fn type_name(&self) -> &'static str {
+    pub(crate) fn key_type(&self) -> KeyType {
         match self.0.payload {
-            Payload::Inline(_) => "string",
-            Payload::Large(value) => value.type_name(),
+            Payload::Inline(_) | Payload::Large(Value::String(_)) => KeyType::String,
         }
     }
 

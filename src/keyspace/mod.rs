@@ -18,6 +18,7 @@ pub(crate) mod string;
 pub(crate) mod tx;
 
 pub(crate) use apply::STRING_BYTES_LIMIT;
+pub use entry::KeyType;
 pub(crate) use entry::{Entry, StringRef};
 pub(crate) use shard::{Layout, Shard};
 pub(crate) use tx::{

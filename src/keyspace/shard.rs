@@ -57,6 +57,23 @@ impl Layout {
         (hash.rotate_left(self.shard_bits) as usize) & (self.shard_count() - 1)
     }
 
+    /// The shard a scan cursor stands in, and its position there. Cursors are ordered like hashes: the
+    /// shard's number in the top bits, the position in that shard's map below.
+    pub(crate) fn cursor_parts(&self, cursor: u64) -> (usize, u64) {
+        (self.shard_of(cursor), cursor & self.position_mask())
+    }
+
+    /// The cursor of a position in a shard; the position 0 of the shard after the last one is 0, the
+    /// end.
+    pub(crate) fn cursor(&self, shard: usize, position: u64) -> u64 {
+        let shard = (shard & (self.shard_count() - 1)) as u64;
+        shard.rotate_right(self.shard_bits) | (position & self.position_mask())
+    }
+
+    fn position_mask(&self) -> u64 {
+        u64::MAX >> self.shard_bits
+    }
+
     pub(crate) fn empty_shard(&self) -> Shard {
         Shard {
             keys: Keys::with_skip_bits(self.hasher.clone(), self.shard_bits),
@@ -76,5 +93,22 @@ mod tests {
         assert_eq!(layout.shard_of(1 << 58), 1);
         let single = Layout::new([1, 2, 3, 4], 0);
         assert_eq!(single.shard_of(u64::MAX), 0);
+    }
+
+    #[test]
+    fn a_cursor_names_a_shard_and_a_position_in_it() {
+        for bits in [0, 1, 6, Layout::SHARD_BITS_MAX] {
+            let layout = Layout::new([1, 2, 3, 4], bits);
+            let last = layout.shard_count() - 1;
+            for (shard, position) in [(0, 0), (0, 7), (last, 0), (last, u64::MAX >> bits)] {
+                let cursor = layout.cursor(shard, position);
+                assert_eq!(
+                    layout.cursor_parts(cursor),
+                    (shard, position),
+                    "{bits} bits"
+                );
+            }
+            assert_eq!(layout.cursor(last + 1, 0), 0);
+        }
     }
 }

@@ -110,6 +110,14 @@ impl<'a> ReadTx<'a> {
         Some(Entry::new(entry))
     }
 
+    /// The shard of this number; only for commands that named a cursor in it, or all keys.
+    pub(crate) fn shard(&self, index: usize) -> &'a Shard {
+        match self.reach {
+            Reach::One { shard, .. } => shard,
+            Reach::Many(shards) => shards.shard(index),
+        }
+    }
+
     /// Every shard, in order; only for commands that named all keys.
     pub(crate) fn shards(&self) -> Vec<&'a Shard> {
         match self.reach {

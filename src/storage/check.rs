@@ -106,7 +106,7 @@ pub fn info(storage: &dyn Storage, name: &str) -> Result<FileInfo, StorageError>
 
 pub(super) fn check_file(file: &Arc<dyn StorageFile>) -> Result<CheckReport, StorageError> {
     // So that the bytes come from the disk; a refusal only makes the check weaker.
-    let _ = file.evict_cache();
+    let _ = file.evict_cache(0);
     let (header, damaged) = accept_headers(file.as_ref())?;
     let size = file
         .size()

@@ -320,7 +320,13 @@ impl FileWriter {
 
     /// Gives the file its name. On failure the old name stands and the temporary one goes.
     pub(super) fn publish(&mut self, name: &str) -> io::Result<()> {
-        self.storage.rename(&self.temp, name)?;
+        if let Err(error) = self.storage.rename(&self.temp, name) {
+            // A rename can report a failure after it happened: the name tells.
+            let named = self.storage.identity(name);
+            if !named.is_ok_and(|named| self.file.identity().is_ok_and(|own| own == named)) {
+                return Err(error);
+            }
+        }
         self.published = true;
         if cfg!(nacre_bug = "rename_before_sync") {
             self.file.sync_all()?;

@@ -145,8 +145,8 @@ impl StorageFile for RegisteredFile {
         self.own()?.try_lock()
     }
 
-    fn evict_cache(&self) -> io::Result<()> {
-        self.file.evict_cache()
+    fn evict_cache(&self, from: u64) -> io::Result<()> {
+        self.file.evict_cache(from)
     }
 
     fn identity(&self) -> io::Result<FileIdentity> {

@@ -16,14 +16,5 @@ pub(crate) enum Value {
     String(StringValue),
 }
 
-impl Value {
-    /// What TYPE answers.
-    pub(crate) fn type_name(&self) -> &'static str {
-        match self {
-            Self::String(_) => "string",
-        }
-    }
-}
-
 #[cfg(all(test, unix, not(miri)))]
 mod redis_oracle;

@@ -20,11 +20,24 @@
 //!    is not free belongs to exactly one entry.
 //! 5. `earliest_ms` is at most every deadline in the page, and `NO_DEADLINE` if there is none.
 
+#[cfg(any(test, fuzzing))]
+mod check;
+mod reshape;
+mod side;
+
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use super::{EntryRef, NO_DEADLINE, NewPayload, OldPayload, Payload, hash_of};
-use crate::ds::config::{INLINE_KEY_MAX, LINE, MAX_GROUPS, MAX_PAGE, MAX_STEPS, STEP};
+#[cfg(any(test, fuzzing))]
+pub(super) use self::check::check;
+pub(super) use self::reshape::{
+    Halves, count, fit_together, has_room, is_sparse, merge, shrink, split,
+};
+use self::reshape::{make_room, steps_for};
+use self::side::Item;
+pub(super) use self::side::Side;
+use super::{EntryRef, NO_DEADLINE, NewPayload, OldPayload, Payload};
+use crate::ds::config::{INLINE_KEY_MAX, LINE, MAX_GROUPS, STEP};
 use crate::ds::pages::{Leaf, LeafMut, LeafRef, NodePtr, View, ViewMut, equal_bytes};
 
 /// Entries a group can index.
@@ -44,88 +57,6 @@ const LARGE: u32 = 1 << 12;
 const LONG_KEY: u32 = 1 << 13;
 const KEY_SHIFT: u32 = 16;
 const TAG_SHIFT: u32 = 24;
-
-/// What a page cannot hold: large values and long keys, by place.
-#[derive(Clone)]
-pub(super) struct Side<L> {
-    items: Vec<Item<L>>,
-    /// First free place, or `items.len()`.
-    free: u16,
-}
-
-#[derive(Clone)]
-enum Item<L> {
-    /// Free; the next free place.
-    Free(u16),
-    Value(L),
-    Key(Arc<[u8]>),
-}
-
-impl<L> Side<L> {
-    fn put(side: &mut Option<Box<Self>>, item: Item<L>) -> u16 {
-        let side = side.get_or_insert_with(|| {
-            Box::new(Side {
-                items: Vec::new(),
-                free: 0,
-            })
-        });
-        let place = side.free;
-        match side.items.get_mut(usize::from(place)) {
-            Some(slot) => {
-                if let Item::Free(next) = *slot {
-                    side.free = next;
-                }
-                *slot = item;
-            }
-            None => {
-                side.items.push(item);
-                side.free = place + 1;
-            }
-        }
-        place
-    }
-
-    fn take(side: &mut Option<Box<Self>>, place: u16) -> Option<Item<L>> {
-        let table = side.as_mut()?;
-        let slot = table.items.get_mut(usize::from(place))?;
-        let item = std::mem::replace(slot, Item::Free(table.free));
-        table.free = place;
-        Some(item)
-    }
-
-    fn value(&self, place: u16) -> Option<&L> {
-        match self.items.get(usize::from(place))? {
-            Item::Value(value) => Some(value),
-            Item::Free(_) | Item::Key(_) => None,
-        }
-    }
-
-    fn key(&self, place: u16) -> Option<&[u8]> {
-        match self.items.get(usize::from(place))? {
-            Item::Key(key) => Some(key),
-            Item::Free(_) | Item::Value(_) => None,
-        }
-    }
-
-    /// Bytes of the table and its long keys.
-    pub(super) fn allocated_bytes(&self) -> usize {
-        let keys: usize = (self.items.iter())
-            .map(|item| match item {
-                Item::Key(key) => key.len() + 2 * size_of::<usize>(),
-                Item::Free(_) | Item::Value(_) => 0,
-            })
-            .sum();
-        size_of::<Self>() + self.items.capacity() * size_of::<Item<L>>() + keys
-    }
-
-    #[cfg(any(test, fuzzing))]
-    fn taken(&self) -> usize {
-        self.items
-            .iter()
-            .filter(|item| !matches!(item, Item::Free(_)))
-            .count()
-    }
-}
 
 pub(super) type Node<L> = NodePtr<Side<L>>;
 type Page<L> = Leaf<Side<L>>;
@@ -397,31 +328,6 @@ pub(super) fn first_deadline_ms<L>(leaf: LeafRef<'_, Side<L>>) -> u64 {
     first
 }
 
-/// Bytes of live entries.
-fn live_bytes<L>(page: &Page<L>, groups: usize) -> usize {
-    usize::from(page.used) - groups * LINE - usize::from(page.garbage)
-}
-
-/// Steps of a page with these groups and this many bytes of entries.
-fn steps_for(groups: usize, entries_bytes: usize) -> usize {
-    (LINE + groups * LINE + entries_bytes).div_ceil(STEP)
-}
-
-/// The groups a page of `steps` should have if it fills up with entries like those it has.
-fn groups_for(count: usize, live: usize, steps: usize) -> usize {
-    let expected = count * (steps * STEP - 2 * LINE) / live.max(1);
-    let expected = expected.clamp(count, LEAF_SLOTS);
-    // Four fifths full on average: groups fill unevenly.
-    (expected * 5)
-        .div_ceil(GROUP_SLOTS * 4)
-        .clamp(1, MAX_GROUPS)
-}
-
-/// Room to grow that a page is given beyond its need.
-fn headroom(live: usize) -> usize {
-    live / 8
-}
-
 fn set_used<L>(page: &mut Page<L>, used: usize) {
     page.used = used as u16;
 }
@@ -670,257 +576,6 @@ pub(super) fn upsert<'a, L: Clone, S: BuildHasher>(
     }
 }
 
-/// Reshapes a leaf so that an entry fits which did not; false if no page is long enough.
-#[cold]
-#[inline(never)]
-fn make_room<L: Clone, S: BuildHasher>(node: &mut Node<L>, hasher: &S, no_room: &NoRoom) -> bool {
-    let LeafRef { page, groups } = leaf_ref(node);
-    let count = usize::from(page.count) + 1;
-    let garbage = usize::from(page.garbage);
-    let (more, index_full) = match *no_room {
-        NoRoom::Bytes(more) => (more, false),
-        NoRoom::Index(more) => (more, true),
-    };
-    let live = live_bytes(page, groups) + more;
-    let steps = steps_for(groups, live + headroom(live)).min(MAX_STEPS);
-    let mut wanted = groups_for(count, live, (2 * steps).min(MAX_STEPS));
-    if index_full {
-        wanted = wanted.max(groups + 1);
-    }
-    if wanted > MAX_GROUPS {
-        return false;
-    }
-    let new_groups = if steps_for(wanted, live) <= MAX_STEPS {
-        wanted.max(groups)
-    } else {
-        groups
-    };
-    if (index_full && new_groups == groups) || steps_for(new_groups, live) > MAX_STEPS {
-        return false;
-    }
-    // A full page of entries that keep changing length would be compacted again and again.
-    let is_longest = page.bytes.len() + LINE == MAX_PAGE;
-    if is_longest && !index_full && count > 2 && garbage < MAX_PAGE / 16 {
-        return false;
-    }
-    let steps = steps_for(new_groups, live + headroom(live)).min(MAX_STEPS);
-    if new_groups != groups {
-        rebuild(node, hasher, steps, new_groups);
-    } else {
-        repack(node, steps);
-    }
-    true
-}
-
-/// Moves a leaf to a page of `steps`, without gaps, its index as it is.
-fn repack<L: Clone>(node: &mut Node<L>, steps: usize) {
-    let LeafMut { page, groups } = leaf_mut(node);
-    let index_bytes = groups * LINE;
-    let mut to;
-    if page.garbage == 0 {
-        let used = usize::from(page.used);
-        to = Node::new_leaf(steps, groups, &page.bytes[..used]);
-        leaf_mut(&mut to).page.used = page.used;
-    } else {
-        to = Node::new_leaf(steps, groups, &page.bytes[..index_bytes]);
-        let new = leaf_mut(&mut to).page;
-        let mut used = index_bytes;
-        for group in 0..groups {
-            let line = group_of(&page.bytes, group);
-            for index in 0..group_len(line) {
-                let entry = Entry::at(&page.bytes, offset_in(line, index));
-                let len = entry.len();
-                new.bytes[used..used + len]
-                    .copy_from_slice(&page.bytes[entry.offset..entry.offset + len]);
-                set_offset(group_of_mut(&mut new.bytes, group), index, used);
-                used += len;
-            }
-        }
-        set_used(new, used);
-    }
-    let new = leaf_mut(&mut to).page;
-    new.count = page.count;
-    new.deadlines = page.deadlines;
-    new.side = page.side.take();
-    to.set_earliest_ms(node.earliest_ms());
-    *node = to;
-}
-
-/// Moves a leaf to a page of `steps` with another number of groups.
-fn rebuild<L: Clone, S: BuildHasher>(node: &mut Node<L>, hasher: &S, steps: usize, groups: usize) {
-    let mut to = empty_leaf(steps, groups);
-    let from = leaf_mut(node);
-    let mut deadline = NO_DEADLINE;
-    for_each_offset(from.page, from.groups, |page, offset| {
-        let entry = Entry::at(&page.bytes, offset);
-        let hash = hash_of(hasher, entry.key(page));
-        deadline = deadline.min(move_entry(page, entry, leaf_mut(&mut to), hash));
-    });
-    to.set_earliest_ms(deadline);
-    *node = to;
-}
-
-fn empty_leaf<L: Clone>(steps: usize, groups: usize) -> Node<L> {
-    let mut node = Node::new_leaf(steps, groups, &[]);
-    set_used(leaf_mut(&mut node).page, groups * LINE);
-    node
-}
-
-fn for_each_offset<L>(
-    page: &mut Page<L>,
-    groups: usize,
-    mut visit: impl FnMut(&mut Page<L>, usize),
-) {
-    for group in 0..groups {
-        for index in 0..group_len(group_of(&page.bytes, group)) {
-            let offset = offset_in(group_of(&page.bytes, group), index);
-            visit(page, offset);
-        }
-    }
-}
-
-/// Moves an entry to a leaf that has room for it; the old one is left without its side objects and
-/// must be given up. Returns the deadline.
-fn move_entry<L>(page: &mut Page<L>, entry: Entry, to: LeafMut<'_, Side<L>>, hash: u64) -> u64 {
-    let LeafMut { page: new, groups } = to;
-    let (offset, len) = (usize::from(new.used), entry.len());
-    claim_slot(new, groups, hash, offset);
-    new.bytes[offset..offset + len].copy_from_slice(&page.bytes[entry.offset..entry.offset + len]);
-    if entry.is(LONG_KEY)
-        && let Some(key) = Side::take(&mut page.side, entry.key_place(&page.bytes))
-    {
-        let place = Side::put(&mut new.side, key);
-        let at = offset + (entry.key_at() - entry.offset);
-        new.bytes[at..at + 2].copy_from_slice(&place.to_le_bytes());
-    }
-    if entry.is(LARGE)
-        && let Some(value) = Side::take(&mut page.side, entry.value_place())
-    {
-        let place = Side::put(&mut new.side, value);
-        let word = (entry.word & !VALUE_MASK) | u32::from(place);
-        new.bytes[offset..offset + ENTRY_HEAD].copy_from_slice(&word.to_le_bytes());
-    }
-    set_used(new, offset + len);
-    new.count += 1;
-    new.deadlines += u16::from(entry.is(HAS_DEADLINE));
-    entry.expires_at_ms(&page.bytes)
-}
-
-/// The halves of a split leaf; a half without entries is absent.
-pub(super) type Halves<L> = (Option<Node<L>>, Option<Node<L>>);
-
-/// Parts a leaf by bit `bit` (counted from the top) of the rotated hash.
-pub(super) fn split<L: Clone, S: BuildHasher>(
-    mut node: Node<L>,
-    hasher: &S,
-    skip_bits: u32,
-    bit: u32,
-) -> Halves<L> {
-    let goes_right = |hash: u64| hash.rotate_left(skip_bits) << bit >> 63 == 1;
-    let mut hashes = [0u64; LEAF_SLOTS];
-    let (mut counts, mut bytes) = ([0usize; 2], [0usize; 2]);
-    let from = leaf_mut(&mut node);
-    let mut at = 0;
-    for_each_offset(from.page, from.groups, |page, offset| {
-        let entry = Entry::at(&page.bytes, offset);
-        let hash = hash_of(hasher, entry.key(page));
-        hashes[at] = hash;
-        at += 1;
-        let side = usize::from(goes_right(hash));
-        counts[side] += 1;
-        bytes[side] += entry.len();
-    });
-    if counts[1] == 0 {
-        return (Some(node), None);
-    }
-    if counts[0] == 0 {
-        return (None, Some(node));
-    }
-    let mut halves = [0, 1].map(|side| {
-        let (count, live) = (counts[side], bytes[side]);
-        let groups = groups_for(count, live, MAX_STEPS);
-        empty_leaf(
-            steps_for(groups, live + headroom(live)).min(MAX_STEPS),
-            groups,
-        )
-    });
-    let mut deadlines = [NO_DEADLINE; 2];
-    let mut at = 0;
-    for_each_offset(from.page, from.groups, |page, offset| {
-        let side = usize::from(goes_right(hashes[at]));
-        let entry = Entry::at(&page.bytes, offset);
-        let deadline = move_entry(page, entry, leaf_mut(&mut halves[side]), hashes[at]);
-        deadlines[side] = deadlines[side].min(deadline);
-        at += 1;
-    });
-    let [left, right] = halves;
-    left.set_earliest_ms(deadlines[0]);
-    right.set_earliest_ms(deadlines[1]);
-    (Some(left), Some(right))
-}
-
-/// True if two leaves together fill at most half of the longest page.
-pub(super) fn fit_together<L>(a: &Node<L>, b: &Node<L>) -> bool {
-    let (a, b) = (leaf_ref(a), leaf_ref(b));
-    let count = usize::from(a.page.count) + usize::from(b.page.count);
-    let live = live_bytes(a.page, a.groups) + live_bytes(b.page, b.groups);
-    let groups = count.div_ceil(GROUP_SLOTS);
-    LINE + groups * LINE + live <= MAX_PAGE / 2 && groups * 2 <= MAX_GROUPS + 1
-}
-
-/// True if a leaf can most likely take a further entry of `len` bytes.
-pub(super) fn has_room<L>(node: &Node<L>, len: usize) -> bool {
-    let leaf = leaf_ref(node);
-    let bytes = LINE + leaf.groups * LINE + live_bytes(leaf.page, leaf.groups) + len;
-    bytes <= MAX_PAGE - MAX_PAGE / 16 && usize::from(leaf.page.count) < LEAF_SLOTS
-}
-
-/// Entries in a leaf.
-pub(super) fn count<L>(node: &Node<L>) -> usize {
-    usize::from(leaf_ref(node).page.count)
-}
-
-/// True if a leaf is so empty that joining it with its neighbour may be worth a look at that one.
-pub(super) fn is_sparse<L>(node: &Node<L>) -> bool {
-    let leaf = leaf_ref(node);
-    live_bytes(leaf.page, leaf.groups) < MAX_PAGE / 4
-}
-
-/// Joins two leaves that fit together.
-pub(super) fn merge<L: Clone, S: BuildHasher>(
-    mut a: Node<L>,
-    mut b: Node<L>,
-    hasher: &S,
-) -> Node<L> {
-    let mut count = 0;
-    let mut live = 0;
-    for node in [&a, &b] {
-        let leaf = leaf_ref(node);
-        count += usize::from(leaf.page.count);
-        live += live_bytes(leaf.page, leaf.groups);
-    }
-    let groups = groups_for(
-        count,
-        live,
-        steps_for(1, live + headroom(live)).min(MAX_STEPS),
-    );
-    let mut to = empty_leaf(
-        steps_for(groups, live + headroom(live)).min(MAX_STEPS),
-        groups,
-    );
-    let mut deadline = NO_DEADLINE;
-    for node in [&mut a, &mut b] {
-        let from = leaf_mut(node);
-        for_each_offset(from.page, from.groups, |page, offset| {
-            let entry = Entry::at(&page.bytes, offset);
-            let hash = hash_of(hasher, entry.key(page));
-            deadline = deadline.min(move_entry(page, entry, leaf_mut(&mut to), hash));
-        });
-    }
-    to.set_earliest_ms(deadline);
-    to
-}
-
 /// Removes the entry of a key. The page keeps its length: see `shrink`.
 pub(super) fn remove<L: Clone>(node: &mut Node<L>, hash: u64, key: &[u8]) -> Option<Removed<L>> {
     let LeafMut { page, groups } = leaf_mut(node);
@@ -949,23 +604,6 @@ pub(super) fn remove<L: Clone>(node: &mut Node<L>, hash: u64, key: &[u8]) -> Opt
     Some(removed)
 }
 
-/// Moves a leaf that uses less than half of its page to a shorter one.
-pub(super) fn shrink<L: Clone, S: BuildHasher>(node: &mut Node<L>, hasher: &S) {
-    let LeafRef { page, groups } = leaf_ref(node);
-    let live = live_bytes(page, groups);
-    let now = page.bytes.len() + LINE;
-    let count = usize::from(page.count);
-    if (LINE + groups * LINE + live) * 2 > now || count == 0 {
-        return;
-    }
-    let steps = steps_for(1, live + headroom(live)).min(MAX_STEPS);
-    let wanted = groups_for(count, live, steps);
-    let steps = steps_for(wanted, live + headroom(live)).min(MAX_STEPS);
-    if steps * STEP < now {
-        rebuild(node, hasher, steps, wanted);
-    }
-}
-
 /// The inline value of a key, for a change that keeps its length.
 pub(super) fn inline_mut<'a, L: Clone>(
     node: &'a mut Node<L>,
@@ -988,15 +626,7 @@ pub(super) fn large_mut<'a, L: Clone>(
     if !entry.is(LARGE) {
         return None;
     }
-    match page
-        .side
-        .as_mut()?
-        .items
-        .get_mut(usize::from(entry.value_place()))?
-    {
-        Item::Value(value) => Some(value),
-        Item::Free(_) | Item::Key(_) => None,
-    }
+    page.side.as_mut()?.value_mut(entry.value_place())
 }
 
 /// Sets the tag of a key; false if it is absent.
@@ -1070,82 +700,4 @@ pub(super) fn set_deadline<L: Clone>(
     page.deadlines -= u16::from(had_deadline);
     note_deadline(node, expires_at_ms);
     DeadlineSet::Done { had_deadline }
-}
-
-/// Asserts every invariant of a leaf; returns its entries and deadlines.
-#[cfg(any(test, fuzzing))]
-pub(super) fn check<L, S: BuildHasher>(node: &Node<L>, hasher: &S) -> (usize, usize) {
-    let LeafRef { page, groups } = leaf_ref(node);
-    use crate::ds::pages::Shape;
-    assert_eq!(
-        node.shape(),
-        Shape::Leaf {
-            steps: (page.bytes.len() + LINE) / STEP,
-            groups
-        }
-    );
-    let mut count = 0;
-    let mut deadlines = 0;
-    let mut side_items = 0;
-    let mut extents = Vec::new();
-    for group in 0..groups {
-        let line = group_of(&page.bytes, group);
-        for index in 0..group_len(line) {
-            let entry = Entry::at(&page.bytes, offset_in(line, index));
-            let key = entry.key(page);
-            let hash = hash_of(hasher, key);
-            assert_eq!(line[index], tag_of(hash), "tag of {key:?}");
-            let found = find(page, groups, hash, key).expect("every entry can be found");
-            assert_eq!(
-                (found.group, found.index),
-                (group, index),
-                "found elsewhere"
-            );
-            assert_eq!(
-                key.len() > INLINE_KEY_MAX,
-                entry.is(LONG_KEY),
-                "place of a key"
-            );
-            let expires_at_ms = entry.expires_at_ms(&page.bytes);
-            assert!(
-                node.earliest_ms() <= expires_at_ms,
-                "bound above a deadline"
-            );
-            assert_eq!(entry.is(HAS_DEADLINE), expires_at_ms != NO_DEADLINE);
-            if entry.is(LARGE) {
-                side_items += 1;
-                assert!(
-                    page.side
-                        .as_ref()
-                        .is_some_and(|s| s.value(entry.value_place()).is_some())
-                );
-            }
-            side_items += usize::from(entry.is(LONG_KEY));
-            count += 1;
-            deadlines += usize::from(entry.is(HAS_DEADLINE));
-            extents.push((entry.offset, entry.end()));
-        }
-    }
-    assert_eq!(count, usize::from(page.count), "count");
-    assert_eq!(deadlines, usize::from(page.deadlines), "deadlines");
-    assert!(
-        deadlines > 0 || node.earliest_ms() == NO_DEADLINE,
-        "bound without a deadline"
-    );
-    assert_eq!(
-        side_items,
-        page.side.as_ref().map_or(0, |side| side.taken()),
-        "side table"
-    );
-    extents.sort_unstable();
-    let mut end = groups * LINE;
-    let mut live = 0;
-    for (from, to) in extents {
-        assert!(from >= end, "entries overlap");
-        end = to;
-        live += to - from;
-    }
-    assert!(end <= usize::from(page.used) && usize::from(page.used) <= page.bytes.len());
-    assert_eq!(live, live_bytes(page, groups), "garbage");
-    (count, deadlines)
 }

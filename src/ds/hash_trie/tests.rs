@@ -297,7 +297,12 @@ fn same_old(old: &OldPayload<Counted>, was: Option<&Expected>) {
 }
 
 fn steps(n: usize) -> usize {
-    if cfg!(miri) { n / 500 } else { n }
+    if cfg!(miri) { n / 1_000 } else { n }
+}
+
+/// A size that is enough for a few levels, and less under the slow interpreter.
+fn size(n: usize) -> usize {
+    if cfg!(miri) { n / 20 } else { n }
 }
 
 /// Random operations with clones held and compared later.
@@ -306,7 +311,7 @@ fn run_model(seed: u64, mask: u64, skip_bits: u32, universe: usize, total: usize
     let mut rng = Rng(seed);
     let mut pair = Pair::new(mask, skip_bits);
     let mut clones: Vec<(Trie, Model)> = Vec::new();
-    let period = (total / 40).max(1);
+    let period = (total / if cfg!(miri) { 4 } else { 40 }).max(1);
     for i in 0..total {
         let growing = (i / (total / 4).max(1)).is_multiple_of(2);
         pair.step(&mut rng, universe, growing);
@@ -338,8 +343,8 @@ fn run_model(seed: u64, mask: u64, skip_bits: u32, universe: usize, total: usize
 
 #[test]
 fn behaves_like_a_hash_map_when_small() {
-    for seed in 0..20 {
-        run_model(seed, u64::MAX, 0, 30, steps(5_000));
+    for seed in 0..if cfg!(miri) { 2 } else { 20 } {
+        run_model(seed, u64::MAX, 0, 30, steps(5_000).max(200));
     }
 }
 
@@ -427,7 +432,7 @@ fn a_value_that_is_too_long_for_a_page_is_refused() {
 #[test]
 fn a_clone_costs_no_allocation_and_a_write_after_it_one_path() {
     let mut trie = plain(u64::MAX, 0);
-    (0..steps(20_000)).for_each(|n| add(&mut trie, n));
+    (0..size(20_000)).for_each(|n| add(&mut trie, n));
     let clone = trie.clone();
     let shared = |a: &Trie, b: &Trie| -> usize {
         let pages = |trie: &Trie| -> HashSet<usize> {
@@ -453,7 +458,7 @@ fn a_clone_costs_no_allocation_and_a_write_after_it_one_path() {
 #[test]
 fn memory_comes_down_when_most_keys_go() {
     let mut trie = plain(u64::MAX, 0);
-    let n = steps(50_000);
+    let n = if cfg!(miri) { 1_000 } else { 50_000 };
     (0..n).for_each(|n| add(&mut trie, n));
     let full = trie.memory_bytes();
     (0..n)
@@ -479,7 +484,11 @@ fn a_scan_sees_every_key_that_stays_while_the_map_grows_and_shrinks() {
         eprintln!("seed {seed}");
         let mut rng = Rng(seed);
         let mut trie = plain(mask, skip_bits);
-        let n = if mask == u64::MAX { steps(4_000) } else { 300 };
+        let n = if mask == u64::MAX {
+            steps(4_000)
+        } else {
+            size(300)
+        };
         (0..2 * n).for_each(|n| add(&mut trie, n));
         let mut seen = HashSet::new();
         let mut cursor = 0;
@@ -521,8 +530,8 @@ fn any_cursor_is_safe_and_ends() {
     let mut rng = Rng(16);
     for skip_bits in [0, 1, 12, 32, 64] {
         let mut trie = plain(u64::MAX, skip_bits);
-        (0..2_000).for_each(|n| add(&mut trie, n));
-        for _ in 0..steps(500) {
+        (0..size(2_000)).for_each(|n| add(&mut trie, n));
+        for _ in 0..if cfg!(miri) { 1 } else { 500 } {
             let mut cursor = rng.next() >> rng.below(64);
             let mut calls = 0;
             while cursor != 0 {
@@ -541,7 +550,7 @@ fn any_cursor_is_safe_and_ends() {
 fn random_entries_are_nearly_uniform() {
     let mut rng = Rng(17);
     let mut trie = plain(u64::MAX, 4);
-    let n = 500;
+    let n = size(500);
     (0..n).for_each(|n| add(&mut trie, n));
     let mut counts: HashMap<Vec<u8>, usize> = HashMap::new();
     let draws = steps(200_000);
@@ -567,11 +576,11 @@ fn random_finds_something_whatever_the_shape() {
     let mut rng = Rng(18);
     for mask in [0, 7, 7 << 61, 1 << 63, 0xf0f0] {
         let mut trie = plain(mask, 0);
-        for n in 0..300 {
+        for n in 0..size(300) {
             add(&mut trie, n);
             assert!(trie.random(rng.next(), rng.next()).is_some());
         }
-        for n in 0..299 {
+        for n in 0..size(300) - 1 {
             drop_key(&mut trie, n);
             assert!(trie.random(rng.next(), rng.next()).is_some());
         }
@@ -643,7 +652,7 @@ fn every_expired_entry_is_found_and_no_other() {
 #[test]
 fn stale_bounds_are_corrected_in_bounded_steps() {
     let mut trie = plain(u64::MAX, 0);
-    let n = steps(20_000).max(40);
+    let n = size(20_000).min(if cfg!(miri) { 100 } else { 20_000 });
     for number in 0..n {
         let key = format!("key:{number}");
         let hash = trie.hash_of(key.as_bytes());
@@ -674,18 +683,19 @@ fn stale_bounds_are_corrected_in_bounded_steps() {
 fn large_values_live_exactly_as_long_as_a_map_holds_them() {
     let live = Arc::default();
     let mut trie = plain(u64::MAX, 0);
-    for number in 0..600u64 {
+    let n = size(600);
+    for number in 0..n as u64 {
         let key = number.to_le_bytes();
         let value = NewPayload::Large(Counted::new(number, &live));
         trie.insert(trie.hash_of(&key), &key, 0, NO_DEADLINE, value);
     }
     assert_eq!(
         live.load(Ordering::Relaxed),
-        600,
+        n,
         "splits neither copy nor drop"
     );
     let clone = trie.clone();
-    assert_eq!(live.load(Ordering::Relaxed), 600);
+    assert_eq!(live.load(Ordering::Relaxed), n);
     let key = 5u64.to_le_bytes();
     trie.large_mut(trie.hash_of(&key), &key)
         .expect("it is there")
@@ -695,7 +705,7 @@ fn large_values_live_exactly_as_long_as_a_map_holds_them() {
         .map(|entry| seen(entry).1.value);
     assert_eq!(seen, Some(Value::Large(5)));
     drop(clone);
-    assert_eq!(live.load(Ordering::Relaxed), 600);
+    assert_eq!(live.load(Ordering::Relaxed), n);
     drop(trie);
     assert_eq!(live.load(Ordering::Relaxed), 0);
 }
@@ -703,7 +713,7 @@ fn large_values_live_exactly_as_long_as_a_map_holds_them() {
 #[test]
 fn readers_on_clones_see_one_state_while_a_writer_works() {
     let mut trie = plain(u64::MAX, 0);
-    let n = if cfg!(miri) { 60u64 } else { 3_000 };
+    let n = if cfg!(miri) { 24u64 } else { 3_000 };
     let rounds = if cfg!(miri) { 4u64 } else { 60 };
     let write = |trie: &mut Trie, number: u64, round: u64| {
         let key = number.to_le_bytes();
@@ -745,11 +755,11 @@ fn readers_on_clones_see_one_state_while_a_writer_works() {
 #[test]
 fn the_order_of_iteration_is_that_of_the_rotated_hash_and_stable() {
     let mut trie = plain(u64::MAX, 5);
-    (0..3_000).for_each(|n| add(&mut trie, n));
+    (0..size(3_000)).for_each(|n| add(&mut trie, n));
     let keys = |trie: &Trie| trie.iter().map(|e| e.key.to_vec()).collect::<Vec<_>>();
     let clone = trie.clone();
     let before = keys(&clone);
-    (0..3_000).for_each(|n| add(&mut trie, n + 10_000));
+    (0..size(3_000)).for_each(|n| add(&mut trie, n + 10_000));
     assert_eq!(before, keys(&clone));
     let mut cursor = 0;
     let mut scanned = Vec::new();

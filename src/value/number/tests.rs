@@ -145,6 +145,7 @@ fn doubles_of_a_million_digits_are_read() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes under Miri, and no unsafe code below")]
 fn increments_by_float_print_what_redis_prints() {
     let good: &[(&str, &str, &str)] = &[
         ("10.50", "0.1", "10.6"),
@@ -201,6 +202,7 @@ fn increments_by_float_print_what_redis_prints() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes under Miri, and no unsafe code below")]
 fn the_largest_long_double_prints_all_its_digits() {
     let answer = incr_by_float(b"0x1.fffffffffffffffep16383", b"0").unwrap();
     assert_eq!(answer.len(), 4933);

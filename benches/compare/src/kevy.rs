@@ -1,0 +1,206 @@
+//! kevy-embedded 7 as a contestant, with its own defaults except that it never rewrites its log unasked.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kevy_embedded::{AppendFsync, BitOp, Config, Store as Inner};
+use tempfile::TempDir;
+
+use crate::common::bitmap::Bitmaps;
+use crate::common::data::first8;
+use crate::common::durable::Durable;
+use crate::common::scratch;
+use crate::common::stall::Compacts;
+use crate::common::store::Store;
+
+/// How it keeps its writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// Not at all.
+    None,
+    /// As snapshots only.
+    SnapshotOnly,
+    /// In a buffer of the process, which goes to the file every 100 ms: no staging ring.
+    Buffered,
+    /// Its default: in a shared mapping that outlives the process, synced every second.
+    EverySec,
+    /// On disk before a write returns.
+    Always,
+}
+
+/// A store and, if it has files, their directory.
+#[derive(Clone)]
+pub(crate) struct Kevy {
+    store: Inner,
+    log: Log,
+    directory: Option<Arc<TempDir>>,
+}
+
+fn config(at: &Path, log: Log) -> Config {
+    let config = Config::default().with_auto_aof_rewrite_disabled();
+    match log {
+        Log::None => config.without_aof(),
+        Log::SnapshotOnly => config.with_persist(at).without_aof(),
+        Log::Buffered => config.with_persist(at).with_stage_ring(0),
+        Log::EverySec => config.with_persist(at),
+        Log::Always => config
+            .with_persist(at)
+            .with_appendfsync(AppendFsync::Always),
+    }
+}
+
+impl Kevy {
+    /// On a new directory, or in memory.
+    pub(crate) fn new(log: Log) -> Self {
+        let directory = Arc::new(scratch());
+        let store = Inner::open(config(directory.path(), log)).expect("opens");
+        Self {
+            store,
+            log,
+            directory: Some(directory),
+        }
+    }
+
+    /// On files that are there.
+    pub(crate) fn open(at: &Path, log: Log) -> Self {
+        Self {
+            store: Inner::open(config(at, log)).expect("opens"),
+            log,
+            directory: None,
+        }
+    }
+}
+
+/// Makes files in `at`: a log, or a snapshot.
+pub(crate) fn fill(at: &Path, log: bool, load: &mut dyn FnMut(&mut Kevy)) {
+    let mut kevy = Kevy::open(
+        at,
+        if log {
+            Log::EverySec
+        } else {
+            Log::SnapshotOnly
+        },
+    );
+    load(&mut kevy);
+    if !log {
+        assert!(kevy.store.save_snapshot().expect("saved"), "a snapshot");
+    }
+    kevy.store.shutdown().expect("closes");
+}
+
+impl Store for Kevy {
+    #[inline]
+    fn set(&mut self, key: &[u8], value: &[u8]) {
+        self.store.set(key, value).expect("written");
+    }
+
+    #[inline]
+    fn visit8(&mut self, key: &[u8]) -> u64 {
+        self.store
+            .get_with(key, |value| first8(value.expect("there")))
+            .expect("read")
+    }
+
+    #[inline]
+    fn copy8(&mut self, key: &[u8]) -> u64 {
+        first8(&std::hint::black_box(
+            self.store.get(key).expect("read").expect("there"),
+        ))
+    }
+
+    fn get(&mut self, key: &[u8]) -> Option<Vec<u8>> {
+        self.store.get(key).expect("read")
+    }
+
+    fn count(&mut self) -> u64 {
+        self.store.dbsize() as u64
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        assert_eq!(self.store.del(&[key]).expect("removed"), 1);
+    }
+
+    fn handle(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
+    fn writes_max(&self) -> usize {
+        if self.log == Log::Always {
+            crate::common::synced_writes_max()
+        } else {
+            usize::MAX
+        }
+    }
+}
+
+fn reopened(kevy: Kevy) -> Kevy {
+    kevy.store.shutdown().expect("closes");
+    let Kevy {
+        store,
+        log,
+        directory,
+    } = kevy;
+    drop(store);
+    let at = directory.as_ref().expect("on files").path().to_path_buf();
+    Kevy {
+        store: Inner::open(config(&at, log)).expect("opens again"),
+        log,
+        directory,
+    }
+}
+
+impl Durable for Kevy {
+    fn reopen(self) -> Self {
+        reopened(self)
+    }
+}
+
+impl Compacts for Kevy {
+    fn compact(&mut self) {
+        assert!(
+            self.store.rewrite_aof().expect("rewritten").is_some(),
+            "a rewrite"
+        );
+    }
+
+    fn reopen(self) -> Self {
+        reopened(self)
+    }
+}
+
+impl Bitmaps for Kevy {
+    fn put(&mut self, key: &[u8], value: &[u8]) {
+        self.store.set(key, value).expect("written");
+    }
+
+    fn set_bit(&mut self, key: &[u8], offset: u64, on: bool) -> bool {
+        self.store
+            .setbit(key, offset, u8::from(on))
+            .expect("written")
+            == 1
+    }
+
+    fn count_bits(&mut self, key: &[u8], range: Option<(i64, i64)>) -> u64 {
+        self.store.bitcount(key, range).expect("counted")
+    }
+
+    fn count_any(&mut self, keys: &[Vec<u8>]) -> u64 {
+        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        self.store
+            .bitop(BitOp::Or, b"any", &keys)
+            .expect("combined");
+        self.store.bitcount(b"any", None).expect("counted")
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        self.store.del(&[key]).expect("removed");
+    }
+
+    fn far_keys(&self) -> u64 {
+        2
+    }
+
+    fn copies(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,505 @@
+//! What must hold for every row of the command table, whatever the command.
+//!
+//! Commands run on a host that only lends the shards of the keys they named, records their effects, and
+//! can say what a replay of those effects would give.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use super::reply::Reply;
+use super::run::{Host, Keys, ReadCall, WriteCall};
+use super::spec::{CommandSpec, Flag, KeyPositions};
+use super::testing::Numbers;
+use super::{all, execute, find, resolve};
+use crate::error::{CommandError, Error};
+use crate::keyspace::{
+    Batch, Entry, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut,
+    WriteTx,
+};
+
+/// Small limits, so that no garbage argument costs memory.
+const RULES: Rules = Rules {
+    string_bytes_max: 1 << 16,
+    bit_offsets: 1 << 19,
+};
+const NOW_MS: u64 = 1_000_000;
+
+/// What one command did with its host.
+#[derive(Debug, Default)]
+struct Calls {
+    read: Cell<u32>,
+    written: Cell<u32>,
+    /// The keys it named; `None` for every key, or those at a cursor.
+    named: RefCell<Option<BTreeSet<Vec<u8>>>>,
+}
+
+struct RecordingHost {
+    layout: Layout,
+    shards: RefCell<Vec<Shard>>,
+    batch: RefCell<Batch>,
+    calls: Calls,
+    random: Numbers,
+}
+
+/// The shards of the named keys; others panic.
+struct Lent<'a> {
+    shards: &'a mut Vec<Shard>,
+    named: BTreeSet<usize>,
+}
+
+impl ShardSource for Lent<'_> {
+    fn shard(&self, index: usize) -> &Shard {
+        assert!(self.named.contains(&index), "a key was not named");
+        &self.shards[index]
+    }
+
+    fn all(&self) -> Vec<&Shard> {
+        self.named
+            .iter()
+            .map(|&index| &self.shards[index])
+            .collect()
+    }
+}
+
+impl ShardSourceMut for Lent<'_> {
+    fn shard_mut(&mut self, index: usize) -> &mut Shard {
+        assert!(self.named.contains(&index), "a key was not named");
+        &mut self.shards[index]
+    }
+
+    fn all_mut(&mut self) -> Vec<&mut Shard> {
+        let named = &self.named;
+        let shards = self.shards.iter_mut().enumerate();
+        let lent = shards.filter(|(index, _)| named.contains(index));
+        lent.map(|(_, shard)| shard).collect()
+    }
+}
+
+/// Key, whether edited in place, deadline, value.
+type Dump = Vec<(Vec<u8>, bool, Option<u64>, Vec<u8>)>;
+
+fn dump(shards: &[Shard]) -> Dump {
+    let entry = |entry: Entry<'_>| {
+        let value = entry.string().expect("there are only strings").to_vec();
+        (
+            entry.key().to_vec(),
+            entry.is_edited(),
+            entry.expires_at_ms(),
+            value,
+        )
+    };
+    let entries = shards.iter().flat_map(|shard| shard.keys.iter());
+    let mut all: Dump = entries.map(|found| entry(Entry::new(found))).collect();
+    all.sort();
+    all
+}
+
+impl RecordingHost {
+    fn empty() -> Self {
+        // So many shards that two keys hardly ever share one.
+        let layout = Layout::new([1, 2, 3, 4], Layout::SHARD_BITS_MAX);
+        let shards = (0..layout.shard_count()).map(|_| layout.empty_shard());
+        Self {
+            shards: RefCell::new(shards.collect()),
+            layout,
+            batch: RefCell::new(Batch {
+                recording: true,
+                ..Batch::default()
+            }),
+            calls: Calls::default(),
+            random: Numbers::seeded(7),
+        }
+    }
+
+    /// With something of every kind under the keys that the examples and the garbage use.
+    fn filled() -> Self {
+        let host = Self::empty();
+        let long = vec![b'l'; 3_000];
+        host.change(|tx| {
+            for (key, value) in KEYS.iter().zip(
+                [
+                    &b"12"[..],
+                    b"text",
+                    b"",
+                    b"1.5",
+                    &long,
+                    b"9223372036854775807",
+                ]
+                .iter()
+                .cycle(),
+            ) {
+                tx.set_string(key, value, None);
+            }
+            tx.expire(b"b", Some(NOW_MS + 500));
+            tx.expire(b"to", Some(NOW_MS - 500));
+            tx.write_string(b"raw", 3, b"edited");
+        });
+        host.batch.borrow_mut().bytes.clear();
+        host.batch.borrow_mut().count = 0;
+        host
+    }
+
+    fn change(&self, call: impl FnOnce(&mut WriteTx<'_>)) {
+        self.write_with(Keys::All, &mut {
+            let mut call = Some(call);
+            move |tx: &mut WriteTx<'_>| {
+                call.take().expect("called once")(tx);
+                Ok(())
+            }
+        })
+        .expect("nothing is refused");
+    }
+
+    fn name(&self, keys: Keys<'_>) -> BTreeSet<usize> {
+        let listed: Option<Vec<&[u8]>> = match keys {
+            Keys::None => Some(Vec::new()),
+            Keys::One(key) => Some(vec![key]),
+            Keys::Two(one, two) => Some(vec![one, two]),
+            Keys::List { words, step } => {
+                Some(words.iter().step_by(step.max(1)).copied().collect())
+            }
+            Keys::AtCursor(_) | Keys::All => None,
+        };
+        *self.calls.named.borrow_mut() = listed
+            .as_ref()
+            .map(|keys| keys.iter().map(|key| key.to_vec()).collect());
+        match (keys, listed) {
+            (_, Some(keys)) => keys
+                .iter()
+                .map(|key| self.layout.shard_of(self.layout.hash(key)))
+                .collect(),
+            (Keys::AtCursor(cursor), None) => [self.layout.cursor_parts(cursor).0].into(),
+            (_, None) => (0..self.layout.shard_count()).collect(),
+        }
+    }
+
+    /// The shards as a replay of the recorded effects on `before` leaves them.
+    fn replayed(&self, before: Vec<Shard>) -> Dump {
+        let mut shards = before;
+        let mut unrecorded = Batch::default();
+        let random = || 0;
+        let no_clock = || 0;
+        let mut lent = Lent {
+            shards: &mut shards,
+            named: (0..self.layout.shard_count()).collect(),
+        };
+        let mut tx = WriteTx {
+            reach: ReachMut::Many(&mut lent),
+            layout: &self.layout,
+            now: &Now::new(&no_clock),
+            rules: RULES,
+            random: &random,
+            batch: &mut unrecorded,
+        };
+        tx.apply_all(&self.batch.borrow().bytes);
+        dump(&shards)
+    }
+
+    fn run(&self, words: &[Vec<u8>]) -> Result<Reply, Error> {
+        self.calls.read.set(0);
+        self.calls.written.set(0);
+        *self.calls.named.borrow_mut() = None;
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        execute(&words, self)
+    }
+}
+
+impl Host for RecordingHost {
+    fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.calls.read.set(self.calls.read.get() + 1);
+        let lent = Lent {
+            named: self.name(keys),
+            shards: &mut self.shards.borrow_mut(),
+        };
+        let (clock, random) = (|| NOW_MS, || self.random.next());
+        Ok(call(&ReadTx {
+            reach: Reach::Many(&lent),
+            layout: &self.layout,
+            now: &Now::new(&clock),
+            rules: RULES,
+            random: &random,
+        })?)
+    }
+
+    fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
+        self.calls.written.set(self.calls.written.get() + 1);
+        let mut lent = Lent {
+            named: self.name(keys),
+            shards: &mut self.shards.borrow_mut(),
+        };
+        let (clock, random) = (|| NOW_MS, || self.random.next());
+        Ok(call(&mut WriteTx {
+            reach: ReachMut::Many(&mut lent),
+            layout: &self.layout,
+            now: &Now::new(&clock),
+            rules: RULES,
+            random: &random,
+            batch: &mut self.batch.borrow_mut(),
+        })?)
+    }
+}
+
+const KEYS: [&[u8]; 10] = [
+    b"key", b"a", b"b", b"c", b"d", b"from", b"to", b"raw", b"", b"\xff\0",
+];
+
+/// Arguments that fit somewhere and nowhere.
+const GARBAGE: [&[u8]; 44] = [
+    b"",
+    b"key",
+    b"a",
+    b"b",
+    b"to",
+    b"raw",
+    b"\xff\0",
+    b"missing",
+    b"0",
+    b"1",
+    b"-1",
+    b"7",
+    b"12",
+    b"64",
+    b"-0",
+    b"01",
+    b"1.5",
+    b"1e400",
+    b"nan",
+    b"inf",
+    b"4294967295",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"99999999999999999999",
+    b"*",
+    b"x\r\ny",
+    b"NX",
+    b"XX",
+    b"GT",
+    b"LT",
+    b"GET",
+    b"EX",
+    b"PX",
+    b"EXAT",
+    b"KEEPTTL",
+    b"PERSIST",
+    b"REPLACE",
+    b"DB",
+    b"COUNT",
+    b"MATCH",
+    b"BIT",
+    b"AND",
+    b"NOT",
+];
+
+fn example(spec: &CommandSpec) -> Vec<Vec<u8>> {
+    spec.example.split(' ').map(|word| word.into()).collect()
+}
+
+fn shown(words: &[Vec<u8>]) -> String {
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| word.escape_ascii().to_string())
+        .collect();
+    words.join(" ")
+}
+
+#[test]
+fn rows_are_complete_and_unique() {
+    let mut names = BTreeSet::new();
+    for spec in all() {
+        let name = spec.name;
+        assert!(names.insert(name), "{name} has two rows");
+        assert!(
+            name.len() <= 32
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b"|_".contains(&b))
+        );
+        assert!(
+            ["string", "bitmap", "generic", "server", "connection"].contains(&spec.group),
+            "{name}"
+        );
+        assert_eq!(
+            spec.since
+                .split('.')
+                .filter(|part| part.parse::<u32>().is_ok())
+                .count(),
+            3,
+            "{name}"
+        );
+        for text in [spec.summary, spec.differences] {
+            assert!(
+                !text.contains(['\n', '|']) && !text.contains("  "),
+                "{name}: {text}"
+            );
+        }
+        assert!(
+            spec.summary.ends_with('.') && !spec.complexity.is_empty(),
+            "{name}"
+        );
+        let writes = spec.flags.contains(&Flag::Write);
+        assert!(!(writes && spec.flags.contains(&Flag::ReadOnly)), "{name}");
+        assert!(spec.arity != 0, "{name}");
+        if let Some((container, _)) = name.split_once('|') {
+            assert!(
+                find(container.as_bytes()).is_some(),
+                "{name} has no container"
+            );
+        }
+        assert!(std::ptr::eq(
+            find(name.to_lowercase().as_bytes()).unwrap(),
+            spec
+        ));
+    }
+}
+
+#[test]
+fn every_example_runs_on_an_empty_database() {
+    for spec in all() {
+        let words = example(spec);
+        let host = RecordingHost::empty();
+        let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let resolved = resolve(&slices).unwrap().name;
+        let is_own = resolved == spec.name || resolved.starts_with(&format!("{}|", spec.name));
+        assert!(is_own && spec.takes(words.len()), "{}", spec.example);
+        match host.run(&words) {
+            Ok(_) | Err(Error::Command(CommandError::NoSuchKey)) => {}
+            Err(error) => panic!("{}: {error}", spec.example),
+        }
+    }
+}
+
+#[test]
+fn a_wrong_number_of_words_has_the_text_of_redis() {
+    let host = RecordingHost::filled();
+    for spec in all() {
+        let path: Vec<Vec<u8>> = spec.name.split('|').map(|word| word.into()).collect();
+        let text = format!(
+            "ERR wrong number of arguments for '{}' command",
+            spec.name.to_lowercase()
+        );
+        for len in path.len()..12 {
+            let mut words = path.clone();
+            words.resize(len, b"1".to_vec());
+            // The words after a container choose a row of their own.
+            if spec.takes(len) || (len > 1 && spec.subcommands().next().is_some()) {
+                continue;
+            }
+            let error = host.run(&words).unwrap_err();
+            assert_eq!(error.to_string(), text, "{}", shown(&words));
+        }
+    }
+    assert_eq!(host.batch.borrow().count, 0);
+}
+
+#[test]
+fn the_write_flag_says_who_may_change_state() {
+    for spec in all() {
+        for host in [RecordingHost::empty(), RecordingHost::filled()] {
+            let words = example(spec);
+            let reply = host.run(&words);
+            let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let flags = resolve(&slices).unwrap().flags;
+            let writes = flags.contains(&Flag::Write);
+            assert_eq!(
+                host.calls.written.get() > 0,
+                writes,
+                "{}: {reply:?}",
+                spec.name
+            );
+            if flags.contains(&Flag::ReadOnly) {
+                assert!(host.calls.read.get() > 0, "{}", spec.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn key_positions_agree_with_the_keys_a_command_names() {
+    for spec in all() {
+        let host = RecordingHost::filled();
+        let words = example(spec);
+        drop(host.run(&words));
+        let named = host.calls.named.take();
+        let KeyPositions { first, last, step } = spec.keys;
+        if first == 0 || host.calls.read.get() + host.calls.written.get() == 0 {
+            let keyless = named.unwrap_or_default();
+            assert!(
+                keyless.is_empty() || spec.subcommands().next().is_some(),
+                "{}",
+                spec.name
+            );
+            continue;
+        }
+        let len = words.len() as i32;
+        let last = if last < 0 { len + last } else { last };
+        let listed = (first..=last).step_by(step as usize);
+        let listed: BTreeSet<_> = listed.map(|at| words[at as usize].clone()).collect();
+        assert_eq!(named, Some(listed), "{}", spec.name);
+    }
+}
+
+#[test]
+fn a_failed_command_leaves_nothing_and_a_done_one_leaves_its_effects() {
+    let seed = 0x5eed_0001;
+    let random = Numbers::seeded(seed);
+    let draw = |below: usize| (random.next() % below as u64) as usize;
+    let (mut failed, mut done, mut changed) = (0, 0, 0);
+    for spec in all() {
+        let mut host = RecordingHost::filled();
+        let mut start = host.shards.borrow().clone();
+        for round in 0..400 {
+            let mut words = example(spec);
+            for _ in 0..draw(4) {
+                let garbage = GARBAGE[draw(GARBAGE.len())].to_vec();
+                let fixed = spec.name.split('|').count();
+                match draw(4) {
+                    0 => words.push(garbage),
+                    1 if words.len() > fixed => {
+                        drop(words.remove(fixed + draw(words.len() - fixed)))
+                    }
+                    2 if words.len() > fixed => {
+                        words.insert(fixed + draw(words.len() - fixed), garbage);
+                    }
+                    _ if words.len() > fixed => {
+                        let at = fixed + draw(words.len() - fixed);
+                        words[at] = garbage;
+                    }
+                    _ => {}
+                }
+            }
+            let before = dump(&host.shards.borrow());
+            let bytes = host.batch.borrow().bytes.len();
+            let reply = host.run(&words);
+            let after = dump(&host.shards.borrow());
+            let context = || {
+                format!(
+                    "seed {seed:#x}, round {round}: {}: {reply:?}",
+                    shown(&words)
+                )
+            };
+            let recorded = host.batch.borrow().bytes.len() > bytes;
+            if reply.is_err() || host.calls.written.get() == 0 {
+                assert_eq!(before, after, "{}", context());
+                assert!(!recorded, "{}", context());
+            }
+            assert!(
+                before == after || recorded,
+                "a change without an effect, {}",
+                context()
+            );
+            failed += u32::from(reply.is_err());
+            done += u32::from(reply.is_ok());
+            changed += u32::from(before != after);
+            if round % 20 == 19 {
+                assert_eq!(host.replayed(start), after, "replay differs, {}", context());
+                host = RecordingHost::filled();
+                start = host.shards.borrow().clone();
+            }
+        }
+    }
+    assert!(
+        failed > 500 && done > 500 && changed > 100,
+        "{failed}, {done}, {changed}"
+    );
+}

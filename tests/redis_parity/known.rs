@@ -1,0 +1,305 @@
+//! The known differences: the commands whose replies cannot be the same word for word, how far they
+//! must still agree, and why. Every command that is not listed must answer exactly as Redis does.
+
+use super::resp::Wire;
+
+/// How far two replies must agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    /// The same in every byte.
+    Exact,
+    /// The same elements in any order.
+    Unordered,
+    /// The same nil, or keys that both sides have.
+    ExistingKey,
+    /// The same error or two of the same shape; walked from cursor 0 to the end, the same keys.
+    Scan,
+    /// The same time, unless it was given relative to a clock that runs on one side only.
+    Time {
+        /// How many units a second has.
+        per_second: i64,
+        /// Whether it is a point in time rather than a distance from now.
+        absolute: bool,
+    },
+    /// Replies of the same shape.
+    Shape,
+    /// The same lines, but for the two about this subcommand, which ours does not have.
+    HelpWithout(&'static str),
+    /// The same encoding, or `int` where the server has `embstr`; only for a key whose value may come
+    /// from `INCRBYFLOAT` ([`Pair`](super::pair::Pair) keeps track of them).
+    EncodingOfSum,
+    /// Not at all.
+    Unchecked,
+}
+
+/// Which calls of a command are meant.
+enum When {
+    Always,
+    /// Only with this word second.
+    Subcommand(&'static str),
+    /// Only without arguments.
+    Bare,
+}
+
+struct Known {
+    name: &'static str,
+    when: When,
+    agreement: Agreement,
+    #[expect(dead_code, reason = "for the reader")]
+    reason: &'static str,
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        name: "KEYS",
+        when: When::Always,
+        agreement: Agreement::Unordered,
+        reason: "the order of keys is the order of their hashes",
+    },
+    Known {
+        name: "SCAN",
+        when: When::Always,
+        agreement: Agreement::Scan,
+        reason: "cursors and the order of keys depend on the table; what a whole walk finds does not",
+    },
+    Known {
+        name: "RANDOMKEY",
+        when: When::Always,
+        agreement: Agreement::ExistingKey,
+        reason: "a random choice",
+    },
+    Known {
+        name: "TTL",
+        when: When::Always,
+        agreement: Agreement::Time {
+            per_second: 1,
+            absolute: false,
+        },
+        reason: "the server's clock runs, ours stands still",
+    },
+    Known {
+        name: "PTTL",
+        when: When::Always,
+        agreement: Agreement::Time {
+            per_second: 1000,
+            absolute: false,
+        },
+        reason: "the server's clock runs, ours stands still",
+    },
+    Known {
+        name: "EXPIRETIME",
+        when: When::Always,
+        agreement: Agreement::Time {
+            per_second: 1,
+            absolute: true,
+        },
+        reason: "relative deadlines were counted from two clocks",
+    },
+    Known {
+        name: "PEXPIRETIME",
+        when: When::Always,
+        agreement: Agreement::Time {
+            per_second: 1000,
+            absolute: true,
+        },
+        reason: "relative deadlines were counted from two clocks",
+    },
+    Known {
+        name: "TIME",
+        when: When::Always,
+        agreement: Agreement::Shape,
+        reason: "the server's clock runs, ours stands still",
+    },
+    Known {
+        name: "OBJECT",
+        when: When::Subcommand("IDLETIME"),
+        agreement: Agreement::Shape,
+        reason: "idle time is counted by the server's clock",
+    },
+    Known {
+        name: "OBJECT",
+        when: When::Subcommand("ENCODING"),
+        agreement: Agreement::EncodingOfSum,
+        reason: "INCRBYFLOAT stores a whole number as text, which the server forgets on a reload",
+    },
+    Known {
+        name: "OBJECT",
+        when: When::Subcommand("REFCOUNT"),
+        agreement: Agreement::Shape,
+        reason: "no objects, no counts: ours tells a small integer by its text, not by its history",
+    },
+    Known {
+        name: "COMMAND",
+        when: When::Subcommand("HELP"),
+        agreement: Agreement::HelpWithout("GETKEYSANDFLAGS"),
+        reason: "there is no such subcommand here",
+    },
+    Known {
+        name: "COMMAND",
+        when: When::Bare,
+        agreement: Agreement::Unchecked,
+        reason: "lists every command there is; `table.rs` compares the rows that both have",
+    },
+];
+
+/// How far the replies to this command must agree.
+pub(crate) fn agreement<W: AsRef<[u8]>>(words: &[W]) -> Agreement {
+    let is = |at: usize, text: &str| {
+        words
+            .get(at)
+            .is_some_and(|word| word.as_ref().eq_ignore_ascii_case(text.as_bytes()))
+    };
+    KNOWN
+        .iter()
+        .find(|known| {
+            let meant = match known.when {
+                When::Always => true,
+                When::Subcommand(second) => is(1, second),
+                When::Bare => words.len() == 1,
+            };
+            meant && is(0, known.name)
+        })
+        .map_or(Agreement::Exact, |known| known.agreement)
+}
+
+/// Redis's error as ours can say it: our errors are text, so what is no UTF-8 in a word that the error
+/// repeats is replaced.
+pub(crate) fn as_text(reply: Wire) -> Wire {
+    match reply {
+        Wire::Error(text) => Wire::Error(String::from_utf8_lossy(&text).into_owned().into_bytes()),
+        other => other,
+    }
+}
+
+/// Whether two errors repeat words that are no text, and are the same up to the first place where
+/// something was replaced: replacement characters are longer than what they stand for, and how much of
+/// the words an error repeats is counted in bytes.
+pub(crate) fn same_until_replaced(redis: &Wire, ours: &Wire) -> bool {
+    let (Wire::Error(redis), Wire::Error(ours)) = (redis, ours) else {
+        return false;
+    };
+    let replaced = "\u{fffd}".as_bytes();
+    let at = redis
+        .windows(replaced.len())
+        .position(|piece| piece == replaced);
+    at.is_some_and(|at| redis.get(..at) == ours.get(..at))
+}
+
+/// How far two clocks may be apart in one stream, in seconds.
+const DRIFT_S: i64 = 90;
+/// Points in time in this range (years 2096 to 3237) were given as such and agree exactly: relative
+/// deadlines in the streams end before it.
+const ABSOLUTE_S: std::ops::Range<i64> = 4_000_000_000..40_000_000_000;
+
+impl Agreement {
+    /// Whether two replies agree. For [`Scan`](Self::Scan) and [`ExistingKey`](Self::ExistingKey) this
+    /// is the part that can be told from the replies alone.
+    pub(crate) fn holds(self, redis: &Wire, ours: &Wire) -> bool {
+        match self {
+            Self::Exact => redis == ours,
+            Self::Unordered => match (redis, ours) {
+                (Wire::Array(left), Wire::Array(right)) => {
+                    sorted_texts(left) == sorted_texts(right)
+                }
+                _ => redis == ours,
+            },
+            Self::ExistingKey => match (redis, ours) {
+                (Wire::Bulk(_), Wire::Bulk(_)) => true,
+                _ => redis == ours,
+            },
+            Self::Scan => match (scan_reply(redis), scan_reply(ours)) {
+                (Some(_), Some(_)) => true,
+                _ => redis == ours,
+            },
+            Self::Time {
+                per_second,
+                absolute,
+            } => match (redis, ours) {
+                (&Wire::Int(left), &Wire::Int(right)) if left > 0 && right > 0 => {
+                    let window = ABSOLUTE_S.start * per_second..ABSOLUTE_S.end * per_second;
+                    if absolute && window.contains(&left) {
+                        left == right
+                    } else {
+                        left.abs_diff(right) <= DRIFT_S.unsigned_abs() * per_second.unsigned_abs()
+                    }
+                }
+                _ => redis == ours,
+            },
+            Self::Shape => same_shape(redis, ours),
+            Self::HelpWithout(subcommand) => match redis {
+                Wire::Array(lines) => without(subcommand, lines) == *ours,
+                _ => redis == ours,
+            },
+            Self::EncodingOfSum => {
+                let (embstr, int) = (b"embstr".to_vec(), b"int".to_vec());
+                redis == ours || (redis, ours) == (&Wire::Bulk(embstr), &Wire::Bulk(int))
+            }
+            Self::Unchecked => true,
+        }
+    }
+}
+
+/// The cursor and the keys of a `SCAN` reply.
+pub(crate) fn scan_reply(reply: &Wire) -> Option<(&[u8], Vec<&[u8]>)> {
+    let Wire::Array(items) = reply else {
+        return None;
+    };
+    let [Wire::Bulk(cursor), Wire::Array(keys)] = items.as_slice() else {
+        return None;
+    };
+    let keys = keys.iter().map(|key| match key {
+        Wire::Bulk(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    Some((cursor, keys.collect::<Option<_>>()?))
+}
+
+/// Help lines but for a subcommand's own and the one that explains it.
+fn without(subcommand: &str, lines: &[Wire]) -> Wire {
+    let at = lines.iter().position(|line| match line {
+        Wire::Status(text) => text.starts_with(subcommand.as_bytes()),
+        _ => false,
+    });
+    let gone = at.map_or(0..0, |at| at..at + 2);
+    let kept = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !gone.contains(at));
+    Wire::Array(kept.map(|(_, line)| line.clone()).collect())
+}
+
+fn sorted_texts(items: &[Wire]) -> Vec<String> {
+    let mut texts: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+    texts.sort();
+    texts
+}
+
+fn same_shape(left: &Wire, right: &Wire) -> bool {
+    match (left, right) {
+        (Wire::Array(left), Wire::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(l, r)| same_shape(l, r))
+        }
+        (Wire::Error(_), Wire::Error(_)) => left == right,
+        _ => std::mem::discriminant(left) == std::mem::discriminant(right),
+    }
+}
+
+#[test]
+fn agreements_tell_like_from_unlike() {
+    let int = Wire::Int;
+    let exact = agreement(&["GET"]);
+    assert!(exact.holds(&int(1), &int(1)) && !exact.holds(&int(1), &int(2)));
+    let keys = agreement(&["keys", "*"]);
+    let (one, two) = (Wire::Bulk(b"1".to_vec()), Wire::Bulk(b"2".to_vec()));
+    let array = |items: &[&Wire]| Wire::Array(items.iter().copied().cloned().collect());
+    assert!(keys.holds(&array(&[&one, &two]), &array(&[&two, &one])));
+    assert!(!keys.holds(&array(&[&one, &two]), &array(&[&two, &two])));
+    let at = agreement(&["EXPIRETIME", "k"]);
+    assert!(at.holds(&int(1_800_000_001), &int(1_800_000_000)));
+    assert!(!at.holds(&int(5_000_000_001), &int(5_000_000_000)));
+    assert!(!at.holds(&int(-1), &int(1_800_000_000)));
+    let ttl = agreement(&["TTL", "k"]);
+    assert!(!ttl.holds(&int(1000), &int(2000)) && !ttl.holds(&int(-1), &int(-2)));
+    let idle = agreement(&["OBJECT", "idletime", "k"]);
+    assert!(idle.holds(&int(0), &int(5)) && !idle.holds(&int(0), &Wire::Nil));
+}

@@ -1,0 +1,173 @@
+//! Proof against a real Redis: the same commands are told to a redis-server and to ours, and every
+//! reply, every error text and the whole keyspace afterwards must be the same.
+//!
+//! - Seeded random streams for each family of commands. `NACRE_PARITY_COMMANDS=n` sets how many
+//!   commands a family gets (20,000 if unset), `NACRE_PARITY_SEED=n` where the seeds start.
+//! - Written sequences for each option of each command (`sequences.rs`).
+//! - The command table as `COMMAND INFO` tells it.
+//!
+//! What may differ, and why, is listed in `known.rs`; nothing else may. Where redis-server is not
+//! installed the tests say so and pass, unless `NACRE_REQUIRE_REDIS=1`.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "every reply that is not the expected one is a failure"
+)]
+
+mod families;
+mod grammar;
+mod known;
+mod pair;
+mod resp;
+mod rng;
+mod sequences;
+mod server;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use families::Family;
+use grammar::{Form, Generator};
+use pair::{Command, Difference, Pair, shown};
+use server::RedisServer;
+
+/// How many tests need the server.
+const TESTS: usize = 5;
+/// Commands in one stream, which starts with two empty databases and ends with the audit.
+const STREAM_LEN: usize = 2000;
+/// Commands for each family unless the environment asks for more.
+const COMMANDS: u64 = 20_000;
+/// No more causes are looked for after this many.
+const CAUSES_MAX: usize = 30;
+
+fn env_number(name: &str, otherwise: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is no number")),
+        Err(_) => otherwise,
+    }
+}
+
+fn with_pair(test: impl FnOnce(&mut Pair)) {
+    if let Some(mut server) = RedisServer::start(TESTS) {
+        let mut pair = Pair::new(server.client());
+        test(&mut pair);
+    }
+}
+
+/// Causes of differences found so far, each with one shortest history.
+#[derive(Default)]
+struct Findings(BTreeMap<String, String>);
+
+impl Findings {
+    fn add(&mut self, pair: &mut Pair, place: &str, commands: &[Command], found: &[Difference]) {
+        for difference in found {
+            let signature = difference.signature(&commands[difference.index]);
+            if self.0.contains_key(&signature) {
+                continue;
+            }
+            let (history, last) = pair.minimise(commands, difference);
+            let mut text = format!("{place}, command {}:\n", difference.index);
+            for command in &history {
+                let _ = writeln!(text, "    {}", shown(command));
+            }
+            let _ = writeln!(text, "  Redis: {}", last.redis);
+            let _ = writeln!(text, "  ours:  {}", last.ours);
+            self.0.insert(signature, text);
+        }
+    }
+
+    fn assert_none(&self) {
+        let mut text = String::new();
+        for (signature, finding) in &self.0 {
+            let _ = writeln!(text, "[{signature}] {finding}");
+        }
+        assert!(
+            self.0.is_empty(),
+            "{} causes of difference\n{text}",
+            self.0.len()
+        );
+    }
+}
+
+fn stream_family(family: &Family) {
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS);
+    let first_seed = env_number("NACRE_PARITY_SEED", 1);
+    with_pair(|pair| {
+        let (forms, missing): (Vec<Form>, Vec<Form>) = family
+            .forms
+            .iter()
+            .partition(|form| form.0 == "NOSUCHCOMMAND" || pair.has(form.0));
+        if !missing.is_empty() {
+            let mut names: Vec<&str> = missing.iter().map(|form| form.0).collect();
+            names.dedup();
+            eprintln!(
+                "{}: skipped, not implemented: {}",
+                family.name,
+                names.join(" ")
+            );
+        }
+        let mut findings = Findings::default();
+        let streams = commands.div_ceil(STREAM_LEN as u64);
+        for seed in first_seed..first_seed + streams {
+            let mut generator = Generator::new(seed, &forms);
+            let mut stream: Vec<Command> = (0..STREAM_LEN).map(|_| generator.command()).collect();
+            let found = pair.run_and_audit(&mut stream);
+            let place = format!("{}, seed {seed}", family.name);
+            findings.add(pair, &place, &stream, &found);
+            if findings.0.len() >= CAUSES_MAX {
+                break;
+            }
+        }
+        findings.assert_none();
+    });
+}
+
+#[test]
+fn string_streams_match() {
+    stream_family(&families::STRINGS);
+}
+
+#[test]
+fn bitmap_streams_match() {
+    stream_family(&families::BITMAPS);
+}
+
+#[test]
+fn key_streams_match() {
+    stream_family(&families::KEYS);
+}
+
+#[test]
+fn written_sequences_match() {
+    with_pair(|pair| {
+        let mut findings = Findings::default();
+        let mut missing = BTreeSet::new();
+        for (title, mut commands) in sequences::all() {
+            commands.retain(|command| {
+                // `COMMAND GETKEYS` is asked about the name behind it.
+                let about_keys = command.len() > 2 && command[1] == b"GETKEYS";
+                let name = &command[if about_keys { 2 } else { 0 }];
+                let name = String::from_utf8_lossy(name).into_owned();
+                let has = name.starts_with("NOSUCH") || pair.has(&name);
+                if !has {
+                    missing.insert(name);
+                }
+                has
+            });
+            let found = pair.run_and_audit(&mut commands);
+            findings.add(pair, &title, &commands, &found);
+        }
+        if !missing.is_empty() {
+            eprintln!("written sequences: skipped, not implemented: {missing:?}");
+        }
+        findings.assert_none();
+    });
+}
+
+#[test]
+fn the_command_table_matches() {
+    with_pair(table::compare);
+}

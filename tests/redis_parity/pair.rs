@@ -1,0 +1,383 @@
+//! Two databases that are told the same: a real Redis and ours. Replies are compared one by one; a
+//! difference is reduced to the shortest history that still shows it.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nacredb::{Db, Error, ManualClock, Reply};
+
+use super::known::{Agreement, agreement, as_text, same_until_replaced, scan_reply};
+use super::resp::{Client, Wire, quoted};
+
+/// A command in words.
+pub(crate) type Command = Vec<Vec<u8>>;
+
+/// How many commands are in flight to the server.
+const IN_FLIGHT: usize = 256;
+/// How many times a history may be replayed to shorten it.
+const REPLAYS_MAX: usize = 600;
+
+pub(crate) struct Pair {
+    redis: Client,
+    db: Db,
+    clock: Arc<ManualClock>,
+    /// Keys whose value may come from `INCRBYFLOAT`.
+    sums: BTreeSet<Vec<u8>>,
+}
+
+/// Replies that do not agree.
+#[derive(Debug, Clone)]
+pub(crate) struct Difference {
+    pub(crate) index: usize,
+    pub(crate) redis: Wire,
+    pub(crate) ours: Wire,
+}
+
+impl Difference {
+    /// Whether neither side can have changed anything, so that the stream may go on.
+    fn is_harmless(&self, command: &Command) -> bool {
+        let only_looks = is(command, "OBJECT") || is(command, "COMMAND");
+        only_looks || matches!((&self.redis, &self.ours), (Wire::Error(_), Wire::Error(_)))
+    }
+
+    /// What differences of one cause have in common: the command and the kinds of the replies.
+    pub(crate) fn signature(&self, command: &Command) -> String {
+        let kind = |reply: &Wire| match reply {
+            Wire::Error(text) => {
+                let text = String::from_utf8_lossy(text);
+                text.split('\'').next().unwrap_or_default().to_owned()
+            }
+            Wire::Status(_) => "status".to_owned(),
+            Wire::Int(_) => "integer".to_owned(),
+            Wire::Bulk(_) => "bulk".to_owned(),
+            Wire::Nil => "nil".to_owned(),
+            Wire::Array(_) => "array".to_owned(),
+        };
+        let name = command.first().map(|name| name.to_ascii_uppercase());
+        let name = String::from_utf8_lossy(&name.unwrap_or_default()).into_owned();
+        format!("{name}: {} / {}", kind(&self.redis), kind(&self.ours))
+    }
+}
+
+/// A command as one types it into redis-cli.
+pub(crate) fn shown(command: &Command) -> String {
+    let plain = |word: &Vec<u8>| {
+        !word.is_empty()
+            && word.iter().all(|byte| byte.is_ascii_graphic())
+            && !word.iter().any(|byte| b"\"'\\".contains(byte))
+            && word.len() <= 400
+    };
+    let word = |word: &Vec<u8>| match plain(word) {
+        true => String::from_utf8_lossy(word).into_owned(),
+        false => quoted(word),
+    };
+    command.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+impl Pair {
+    pub(crate) fn new(redis: Client) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let mut pair = Self {
+            redis,
+            db: Db::open_in_memory(),
+            clock,
+            sums: BTreeSet::new(),
+        };
+        pair.reset();
+        pair
+    }
+
+    /// Empties both sides and sets our clock by the server's.
+    fn reset(&mut self) {
+        let flushed = self.ask_redis(&["FLUSHALL"]);
+        assert_eq!(flushed, Wire::Status(b"OK".to_vec()));
+        self.sums.clear();
+        let Wire::Array(time) = self.ask_redis(&["TIME"]) else {
+            panic!("TIME is not answered");
+        };
+        let part = |at: usize| match time.get(at) {
+            Some(Wire::Bulk(digits)) => String::from_utf8_lossy(digits)
+                .parse::<u64>()
+                .expect("digits"),
+            other => panic!("TIME answers {other:?}"),
+        };
+        self.clock.set_ms(part(0) * 1000 + part(1) / 1000);
+        self.db = Db::builder()
+            .clock(self.clock.clone())
+            .seed(1)
+            .open_in_memory();
+    }
+
+    pub(crate) fn ask_redis<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Wire {
+        self.redis.call(words).expect("the server answers")
+    }
+
+    /// Runs a command on our side. A panic is a reply like any other here: one that never agrees.
+    pub(crate) fn ask_ours<W: AsRef<[u8]>>(&self, words: &[W]) -> Wire {
+        match catch_unwind(AssertUnwindSafe(|| self.db.execute(words))) {
+            Ok(Ok(reply)) => wire(reply),
+            Ok(Err(Error::Command(error))) => Wire::Error(error_line(&error.to_string())),
+            Ok(Err(error)) => Wire::Error(format!("not a command's error: {error}").into_bytes()),
+            Err(_) => Wire::Error(b"a panic".to_vec()),
+        }
+    }
+
+    /// Whether our side knows this command. (Its name alone is a wrong number of arguments, or
+    /// harmless on an empty database.)
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let scratch = Db::open_in_memory();
+        match scratch.execute(&[name]) {
+            Err(error) => !error.to_string().starts_with("ERR unknown command"),
+            Ok(_) => true,
+        }
+    }
+
+    /// Tells both sides the same. Differences that cannot have changed anything are collected; the
+    /// first other one ends the run.
+    fn run(&mut self, commands: &[Command]) -> Vec<Difference> {
+        let mut found = Vec::new();
+        let mut start = 0;
+        while start < commands.len() {
+            let batch = &commands[start..batch_end(commands, start)];
+            if is(&batch[0], "DBSIZE") {
+                // Redis counts expired keys that nobody has touched: touch them.
+                self.ask_redis(&["SCAN", "0", "COUNT", "1000000"]);
+                self.db.advance(Duration::ZERO).expect("a manual clock");
+            }
+            for command in batch {
+                self.redis.push(command);
+            }
+            self.redis.send().expect("the server takes requests");
+            let ours: Vec<Wire> = batch.iter().map(|words| self.ask_ours(words)).collect();
+            for (at, ours) in ours.into_iter().enumerate() {
+                let redis = as_text(self.redis.reply().expect("the server answers"));
+                let command = &batch[at];
+                if let Err((redis, ours)) = self.compare(command, redis, ours) {
+                    let difference = Difference {
+                        index: start + at,
+                        redis,
+                        ours,
+                    };
+                    let harmless = difference.is_harmless(command);
+                    found.push(difference);
+                    if !harmless {
+                        for _ in at + 1..batch.len() {
+                            self.redis.reply().expect("the server answers");
+                        }
+                        return found;
+                    }
+                }
+            }
+            start += batch.len();
+        }
+        found
+    }
+
+    /// Empties both sides, tells them these commands, and asks for the whole keyspace at the end. The
+    /// questions are appended to the commands.
+    pub(crate) fn run_and_audit(&mut self, commands: &mut Vec<Command>) -> Vec<Difference> {
+        self.reset();
+        let mut found = self.run(commands);
+        let whole = found
+            .iter()
+            .all(|difference| difference.is_harmless(&commands[difference.index]));
+        if whole {
+            let questions = self.audit();
+            let answers = self.run(&questions).into_iter();
+            found.extend(answers.map(|difference| Difference {
+                index: difference.index + commands.len(),
+                ..difference
+            }));
+            commands.extend(questions);
+        }
+        found
+    }
+
+    /// The commands that read the whole keyspace: every key, and of each its type, value, deadline
+    /// and encoding, as far as our side can be asked.
+    fn audit(&mut self) -> Vec<Command> {
+        let words = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
+        let mut commands: Vec<Command> = Vec::new();
+        let questions: [&[&[u8]]; 5] = [
+            &[b"TYPE"],
+            &[b"GET"],
+            &[b"PEXPIRETIME"],
+            &[b"OBJECT", b"ENCODING"],
+            &[b"EXISTS"],
+        ];
+        let known = |words: &&&[&[u8]]| self.has(std::str::from_utf8(words[0]).expect("a name"));
+        let questions: Vec<_> = questions.iter().filter(known).collect();
+        for name in ["KEYS", "DBSIZE"] {
+            if self.has(name) {
+                let mut all: Command = words(&[name.as_bytes()]);
+                all.extend((name == "KEYS").then(|| b"*".to_vec()));
+                commands.push(all);
+            }
+        }
+        let Wire::Array(keys) = self.ask_redis(&["KEYS", "*"]) else {
+            panic!("KEYS is not answered");
+        };
+        for key in &keys {
+            let Wire::Bulk(key) = key else {
+                panic!("KEYS answers {key}");
+            };
+            for question in &questions {
+                let mut command: Command = words(question);
+                command.push(key.clone());
+                commands.push(command);
+            }
+        }
+        commands
+    }
+
+    fn compare(&mut self, command: &Command, redis: Wire, ours: Wire) -> Result<(), (Wire, Wire)> {
+        let mut agreement = agreement(command);
+        if is(command, "INCRBYFLOAT") {
+            self.sums.extend(command.get(1).cloned());
+        }
+        if agreement == Agreement::EncodingOfSum
+            && !command.get(2).is_some_and(|key| self.sums.contains(key))
+        {
+            agreement = Agreement::Exact;
+        }
+        if !agreement.holds(&redis, &ours) && !same_until_replaced(&redis, &ours) {
+            return Err((redis, ours));
+        }
+        match (agreement, &redis, &ours) {
+            (Agreement::ExistingKey, Wire::Bulk(theirs), Wire::Bulk(own)) => {
+                let there = |pair: &mut Self, key: &[u8]| {
+                    let words: [&[u8]; 2] = [b"EXISTS", key];
+                    let both = (pair.ask_redis(&words), pair.ask_ours(&words));
+                    both == (Wire::Int(1), Wire::Int(1))
+                };
+                if there(self, theirs) && there(self, own) {
+                    Ok(())
+                } else {
+                    Err((redis, ours))
+                }
+            }
+            (Agreement::Scan, Wire::Array(_), Wire::Array(_)) => {
+                let theirs = walk(command, |words| self.ask_redis(words));
+                let own = walk(command, |words| self.ask_ours(words));
+                match theirs == own {
+                    true => Ok(()),
+                    false => Err((theirs, own)),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The shortest history found that still ends in a difference, with that difference.
+    pub(crate) fn minimise(
+        &mut self,
+        history: &[Command],
+        original: &Difference,
+    ) -> (Vec<Command>, Difference) {
+        let mut best = history[..=original.index].to_vec();
+        let mut difference = original.clone();
+        let mut replays = 0;
+        let target = original.signature(&best[original.index]);
+        let mut fails = |pair: &mut Self, candidate: &[Command]| {
+            replays += 1;
+            if replays > REPLAYS_MAX {
+                return None;
+            }
+            pair.reset();
+            let last = candidate.len() - 1;
+            let found = pair.run(candidate);
+            let same = |found: &Difference| {
+                found.index == last && found.signature(&candidate[last]) == target
+            };
+            found.into_iter().find(same)
+        };
+        // First only what names a key of the failing command, then ever smaller pieces.
+        if let Some(last) = best.last() {
+            let touches = |command: &Command| command[1..].iter().any(|word| last.contains(word));
+            let related: Vec<Command> = best.iter().filter(|c| touches(c)).cloned().collect();
+            if related.last() == Some(last)
+                && let Some(found) = fails(self, &related)
+            {
+                (best, difference) = (related, found);
+            }
+        }
+        let mut piece = best.len().div_ceil(2);
+        while piece > 0 {
+            let mut at = 0;
+            while at < best.len() - 1 {
+                let end = (at + piece).min(best.len() - 1);
+                let mut candidate = best.clone();
+                candidate.drain(at..end);
+                match fails(self, &candidate) {
+                    Some(found) => (best, difference) = (candidate, found),
+                    None => at = end,
+                }
+            }
+            piece = if piece == 1 { 0 } else { piece.div_ceil(2) };
+        }
+        (best, difference)
+    }
+}
+
+fn is(command: &Command, name: &str) -> bool {
+    command
+        .first()
+        .is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// Where the batch that starts at `start` ends. A command whose comparison asks further questions
+/// stands alone: both sides are then in the state right after it.
+fn batch_end(commands: &[Command], start: usize) -> usize {
+    let alone = |command: &Command| {
+        is(command, "DBSIZE")
+            || matches!(agreement(command), Agreement::Scan | Agreement::ExistingKey)
+    };
+    let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];
+    match rest.iter().position(alone) {
+        Some(0) => start + 1,
+        Some(before) => start + before,
+        None => start + rest.len(),
+    }
+}
+
+/// Every key a `SCAN` with these options finds from cursor 0 to the end, sorted, once each.
+fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
+    let mut command = command.clone();
+    command[1] = b"0".to_vec();
+    let mut keys = BTreeSet::new();
+    for _ in 0..100_000 {
+        let reply = ask(&command);
+        let Some((cursor, found)) = scan_reply(&reply) else {
+            return reply;
+        };
+        keys.extend(found.into_iter().map(<[u8]>::to_vec));
+        if cursor == b"0" {
+            return Wire::Array(keys.into_iter().map(Wire::Bulk).collect());
+        }
+        command[1] = cursor.to_vec();
+    }
+    Wire::Error(b"the walk does not end".to_vec())
+}
+
+/// Our reply as it would go over the wire.
+fn wire(reply: Reply) -> Wire {
+    match reply {
+        Reply::Nil => Wire::Nil,
+        Reply::Status(text) => Wire::Status(text.as_bytes().to_vec()),
+        Reply::Int(number) => Wire::Int(number),
+        Reply::Bulk(bytes) => Wire::Bulk(bytes),
+        Reply::Array(items) => Wire::Array(items.into_iter().map(wire).collect()),
+        Reply::Map(pairs) => {
+            let flat = pairs.into_iter().flat_map(|(key, value)| [key, value]);
+            Wire::Array(flat.map(wire).collect())
+        }
+        other => panic!("a reply that has no form on the wire: {other:?}"),
+    }
+}
+
+/// An error as one line: what ends a line on the wire becomes a space, as in Redis.
+fn error_line(text: &str) -> Vec<u8> {
+    text.replace(['\r', '\n'], " ").into_bytes()
+}
