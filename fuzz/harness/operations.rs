@@ -32,11 +32,21 @@ type Model = BTreeMap<Vec<u8>, Entry>;
 struct World {
     db: Db,
     model: Model,
+    /// What its clock shows; a fork has a clock of its own.
+    now_ms: u64,
+}
+
+impl World {
+    /// Removes what has expired from the model: a key lives in the millisecond it names.
+    fn expire(&mut self) {
+        let now_ms = self.now_ms;
+        self.model
+            .retain(|_, entry| entry.deadline.is_none_or(|at_ms| at_ms >= now_ms));
+    }
 }
 
 struct Run<'a> {
     input: Input<'a>,
-    now_ms: u64,
     clock: Arc<ManualClock>,
     disk: Arc<MemoryStorage>,
     worlds: Vec<World>,
@@ -51,12 +61,12 @@ pub(crate) fn run(data: &[u8]) {
     let db = open(&disk, &clock, shard_bits);
     let mut run = Run {
         input,
-        now_ms: START_MS,
         clock,
         disk,
         worlds: vec![World {
             db,
             model: Model::new(),
+            now_ms: START_MS,
         }],
         snapshots: Vec::new(),
     };
@@ -70,7 +80,7 @@ pub(crate) fn run(data: &[u8]) {
         assert_holds(snapshot, model);
     }
     for world in &mut run.worlds {
-        expire(&mut world.model, run.now_ms);
+        world.expire();
         assert_holds(&world.db, &world.model);
     }
     run.reopen();
@@ -86,11 +96,6 @@ fn open(disk: &Arc<MemoryStorage>, clock: &Arc<ManualClock>, shard_bits: u32) ->
         .load_threads(1)
         .open(NAME)
         .expect("opened")
-}
-
-/// Removes what has expired: a key lives in the millisecond it names.
-fn expire(model: &mut Model, now_ms: u64) {
-    model.retain(|_, entry| entry.deadline.is_none_or(|at_ms| at_ms >= now_ms));
 }
 
 /// Panics unless the keyspace holds exactly this.
@@ -115,9 +120,9 @@ impl Run<'_> {
         match self.input.byte() {
             0..=179 => {
                 let at = self.input.below(self.worlds.len());
-                let World { db, model } = &mut self.worlds[at];
-                expire(model, self.now_ms);
-                operate(&mut self.input, db, model, self.now_ms);
+                let world = &mut self.worlds[at];
+                world.expire();
+                operate(&mut self.input, &world.db, &mut world.model, world.now_ms);
             }
             180..=209 => self.transaction(),
             210..=219 => {
@@ -128,29 +133,31 @@ impl Run<'_> {
                     assert_holds(&snapshot, &model);
                 }
                 let world = &mut self.worlds[at];
-                expire(&mut world.model, self.now_ms);
+                world.expire();
                 let snapshot = world.db.snapshot().expect("a snapshot");
                 self.snapshots.push((snapshot, world.model.clone()));
             }
             220..=227 => {
                 if self.worlds.len() >= KEPT_MAX {
                     let mut gone = self.worlds.pop().expect("a fork");
-                    expire(&mut gone.model, self.now_ms);
+                    gone.expire();
                     assert_holds(&gone.db, &gone.model);
                 }
                 let world = &self.worlds[self.input.below(self.worlds.len())];
                 let fork = World {
                     db: world.db.fork().expect("a fork"),
                     model: world.model.clone(),
+                    now_ms: world.now_ms,
                 };
                 self.worlds.push(fork);
             }
             228..=239 => {
+                let at = self.input.below(self.worlds.len());
                 let by_ms = u64::from(self.input.byte());
-                self.now_ms += by_ms;
+                let world = &mut self.worlds[at];
+                world.now_ms += by_ms;
                 let by = Duration::from_millis(by_ms);
-                // The clock is one for all; only the first database looks for what has expired.
-                self.worlds[0].db.advance(by).expect("a manual clock");
+                world.db.advance(by).expect("a manual clock");
             }
             240..=244 => self.reopen(),
             245..=249 => {
@@ -158,9 +165,9 @@ impl Run<'_> {
             }
             _ => {
                 let at = self.input.below(self.worlds.len());
-                let World { db, model } = &mut self.worlds[at];
-                expire(model, self.now_ms);
-                assert_holds(db, model);
+                let world = &mut self.worlds[at];
+                world.expire();
+                assert_holds(&world.db, &world.model);
             }
         }
     }
@@ -170,14 +177,14 @@ impl Run<'_> {
         let at = self.input.below(self.worlds.len());
         let steps = 1 + self.input.below(8);
         let commits = self.input.below(3) > 0;
-        let World { db, model } = &mut self.worlds[at];
-        expire(model, self.now_ms);
+        let world = &mut self.worlds[at];
+        world.expire();
+        let World { db, model, now_ms } = world;
         let before = model.clone();
         let input = &mut self.input;
-        let now_ms = self.now_ms;
         let outcome = db.transaction(|tx| {
             for _ in 0..steps {
-                operate(input, tx, model, now_ms);
+                operate(input, tx, model, *now_ms);
             }
             if commits {
                 Ok(())
@@ -197,12 +204,13 @@ impl Run<'_> {
 
     /// The first database, from its file.
     fn reopen(&mut self) {
-        let World { db, model } = &mut self.worlds[0];
+        let world = &mut self.worlds[0];
+        world.expire();
+        let World { db, model, .. } = world;
         db.close().expect("closed");
         let closed = db.get("a");
         assert!(closed.is_err(), "a closed handle answers {closed:?}");
         *db = open(&self.disk, &self.clock, 3);
-        expire(model, self.now_ms);
         assert_holds(db, model);
         assert!(db.open_report().is_some_and(|report| report.clean));
     }

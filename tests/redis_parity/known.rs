@@ -171,20 +171,6 @@ pub(crate) fn as_text(reply: Wire) -> Wire {
     }
 }
 
-/// Whether two errors repeat words that are no text, and are the same up to the first place where
-/// something was replaced: replacement characters are longer than what they stand for, and how much of
-/// the words an error repeats is counted in bytes.
-pub(crate) fn same_until_replaced(redis: &Wire, ours: &Wire) -> bool {
-    let (Wire::Error(redis), Wire::Error(ours)) = (redis, ours) else {
-        return false;
-    };
-    let replaced = "\u{fffd}".as_bytes();
-    let at = redis
-        .windows(replaced.len())
-        .position(|piece| piece == replaced);
-    at.is_some_and(|at| redis.get(..at) == ours.get(..at))
-}
-
 /// How far two clocks may be apart in one stream, in seconds.
 const DRIFT_S: i64 = 90;
 /// Points in time in this range (years 2096 to 3237) were given as such and agree exactly: relative

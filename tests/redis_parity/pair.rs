@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nacredb::{Db, Error, ManualClock, Reply};
 
-use super::known::{Agreement, agreement, as_text, same_until_replaced, scan_reply};
+use super::known::{Agreement, agreement, as_text, scan_reply};
 use super::resp::{Client, Wire, quoted};
 
 /// A command in words.
@@ -242,7 +242,7 @@ impl Pair {
         {
             agreement = Agreement::Exact;
         }
-        if !agreement.holds(&redis, &ours) && !same_until_replaced(&redis, &ours) {
+        if !agreement.holds(&redis, &ours) {
             return Err((redis, ours));
         }
         match (agreement, &redis, &ours) {
