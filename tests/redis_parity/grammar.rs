@@ -637,7 +637,9 @@ impl<'a> Generator<'a> {
             2 => self.rng.between(1, 1_000_000).to_string().into_bytes(),
             _ => {
                 let seconds = 5_000_000_000 + self.rng.between(0, 5) * 1_000_000_000;
-                let unit = seconds * per_second + self.rng.between(0, 1) * self.rng.between(0, 999);
+                // Seconds are told rounded to the nearest.
+                let ms = *self.rng.pick(&[0, 0, 0, 1, 499, 500, 501, 999]);
+                let unit = seconds * per_second + ms;
                 unit.to_string().into_bytes()
             }
         };
