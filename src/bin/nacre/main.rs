@@ -111,7 +111,7 @@ fn run() -> Result<u8, Failure> {
             io::stdout().write_all(text.as_bytes())?;
             Ok(0)
         }
-        Task::Shell(database) => shell::run(&database),
+        Task::Shell { database, raw } => shell::run(&database, raw),
         Task::Exec(task) => exec::run(task),
         Task::Info { path, json } => info::run(&path, json),
         Task::Check { path } => check::run(&path),
