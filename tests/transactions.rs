@@ -147,3 +147,40 @@ fn plain_writers_and_transactions_do_not_lose_updates_of_each_other() {
     });
     assert_eq!(number(&db, "n"), 900);
 }
+
+/// A read that met a lock held by another thread once took it for a call from inside its own visitor and
+/// was refused.
+#[test]
+fn readers_and_writers_of_the_same_key_wait_for_each_other() {
+    let db = Db::open_in_memory();
+    db.set("a", "1").unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20_000 {
+                    db.get_with("a", |value| assert_eq!(value, b"1")).unwrap();
+                    db.set("a", "1").unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn visitors_that_want_each_others_shards_get_an_answer() {
+    let db = Db::open_in_memory();
+    db.set("a", "1").unwrap();
+    db.set("b", "1").unwrap();
+    std::thread::scope(|scope| {
+        for (mine, other) in [("a", "b"), ("b", "a")] {
+            let db = &db;
+            scope.spawn(move || {
+                for _ in 0..200 {
+                    let nested = db.get_with(mine, |_| db.get(other)).unwrap().unwrap();
+                    let refused = matches!(nested, Err(Error::Storage(StorageError::Reentrant)));
+                    assert!(refused || nested.unwrap().is_some());
+                }
+            });
+        }
+    });
+}

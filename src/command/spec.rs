@@ -14,10 +14,6 @@ pub(crate) enum Flag {
     Fast,
     Loading,
     Stale,
-    NoScript,
-    SkipMonitor,
-    SkipSlowlog,
-    MovableKeys,
 }
 
 impl Flag {
@@ -30,10 +26,6 @@ impl Flag {
             Self::Fast => "fast",
             Self::Loading => "loading",
             Self::Stale => "stale",
-            Self::NoScript => "noscript",
-            Self::SkipMonitor => "skip_monitor",
-            Self::SkipSlowlog => "skip_slowlog",
-            Self::MovableKeys => "movablekeys",
         }
     }
 }

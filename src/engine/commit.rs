@@ -83,7 +83,6 @@ impl Engine {
         let read_clock = || self.clock.now_ms();
         let random = || self.rng.next_u64();
         let now = Now::new(&read_clock);
-        let _inside = Inside::enter(self);
         let tx = |reach| ReadTx {
             reach,
             layout: &self.layout,
@@ -99,12 +98,14 @@ impl Engine {
         };
         if let Some(hash) = one {
             let slot = self.lock_to_read(self.layout.shard_of(hash))?;
+            let _inside = Inside::one(&slot.shard);
             return Ok(call(&tx(Reach::One {
                 shard: &slot.shard,
                 hash,
             }))?);
         }
         let locked = self.lock_many(self.shards_of(keys))?;
+        let _inside = Inside::several();
         Ok(call(&tx(Reach::Many(&locked)))?)
     }
 
@@ -158,7 +159,6 @@ impl Engine {
         read_clock: &dyn Fn() -> u64,
         call: impl FnOnce(&mut WriteTx<'_>) -> R,
     ) -> (R, Pending) {
-        let _inside = Inside::enter(self);
         let poison = PoisonOnPanic(self);
         let mut batch = self.new_batch();
         let random = || self.rng.next_u64();

@@ -348,10 +348,10 @@ impl Work<'_> {
         block.clear();
         *count = 0;
         self.progress.bytes_written += bytes;
-        if let Some(report) = &mut self.on_progress {
-            if report(self.progress).is_break() {
-                return Err(StorageError::Cancelled);
-            }
+        if let Some(report) = &mut self.on_progress
+            && report(self.progress).is_break()
+        {
+            return Err(StorageError::Cancelled);
         }
         let compactor = &self.engine.compactor;
         loop {

@@ -4,10 +4,11 @@
 //! 1. Shards are locked in ascending order, so two callers never wait for each other.
 //! 2. A writer never enters a shard that a transaction has frozen; it waits for the transaction's end
 //!    without holding any shard. Readers enter and see the state before the transaction.
-//! 3. A call from inside a visitor or a transaction closure that would wait for its own thread gets
-//!    [`StorageError::Reentrant`] instead.
+//! 3. A call from inside a visitor that would wait for its own thread gets
+//!    [`StorageError::Reentrant`] instead, and so does one that has waited for another's too long.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -25,22 +26,41 @@ pub(crate) struct Slot {
 
 pub(crate) type Guard<'a> = MutexGuard<'a, Slot>;
 
+/// How long a call from inside a visitor waits for a shard that another thread has: that thread may
+/// itself be inside a visitor and wait for ours.
+const INSIDE_WAIT: Duration = Duration::from_secs(1);
+
+/// Stands for several held shards.
+const SEVERAL: usize = usize::MAX;
+
 thread_local! {
-    /// The engine in whose shards this thread runs a caller's closure, by address; 0 for none.
-    static INSIDE: Cell<usize> = const { Cell::new(0) };
+    /// The shard this thread holds while it runs a command, by address; 0 for none.
+    static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Marks this thread as running a command of an engine while it lives.
+/// Marks this thread as holding shards while it lives. Made after they are locked.
 #[derive(Debug)]
 pub(crate) struct Inside {
     before: usize,
 }
 
 impl Inside {
+    /// The thread holds this shard.
     #[inline]
-    pub(crate) fn enter(engine: &Engine) -> Self {
+    pub(crate) fn one(shard: &Shard) -> Self {
+        Self::enter(std::ptr::from_ref(shard).addr())
+    }
+
+    /// The thread holds several shards.
+    #[inline]
+    pub(crate) fn several() -> Self {
+        Self::enter(SEVERAL)
+    }
+
+    #[inline]
+    fn enter(held: usize) -> Self {
         Self {
-            before: INSIDE.replace(std::ptr::from_ref(engine).addr()),
+            before: HELD.replace(held),
         }
     }
 }
@@ -48,7 +68,7 @@ impl Inside {
 impl Drop for Inside {
     #[inline]
     fn drop(&mut self) {
-        INSIDE.set(self.before);
+        HELD.set(self.before);
     }
 }
 
@@ -132,10 +152,15 @@ impl Engine {
 
     #[cold]
     fn lock_contended<'a>(&self, slot: &'a Mutex<Slot>) -> Result<Guard<'a>, StorageError> {
-        if INSIDE.get() == std::ptr::from_ref(self).addr() {
-            return Err(StorageError::Reentrant);
+        let held = HELD.get();
+        if held == 0 {
+            return Ok(slot.lock());
         }
-        Ok(slot.lock())
+        // The shard inside the mutex lies within the slot's bytes.
+        let start = std::ptr::from_ref(slot).addr();
+        let own = (start..start + size_of::<Mutex<Slot>>()).contains(&held);
+        let wait = if own { Duration::ZERO } else { INSIDE_WAIT };
+        slot.try_lock_for(wait).ok_or(StorageError::Reentrant)
     }
 
     /// One shard, to read.
