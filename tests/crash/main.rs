@@ -16,6 +16,7 @@
 
 mod oracle;
 mod session;
+mod splice;
 mod workload;
 
 use nacredb::storage::sim::{Fault, FaultAction, SimDisk};
@@ -149,12 +150,17 @@ fn every_power_cut_leaves_a_prefix_with_everything_promised() {
     for workload in workload::fixed() {
         visit(&workload, (9, 60), 12, &mut states);
     }
-    let mut seed = 1;
+    let mut programs = workload::fixed().len();
     while states < wanted {
-        visit(&workload::random(seed), (10, 100), 25, &mut states);
-        seed += 1;
+        visit(
+            &workload::random(programs as u64),
+            (10, 100),
+            25,
+            &mut states,
+        );
+        programs += 1;
     }
-    println!("single and double power cuts: {states} states, {seed} programs");
+    println!("single and double power cuts: {states} states, {programs} programs");
     assert!(states >= wanted);
 }
 
@@ -270,6 +276,10 @@ fn every_call_may_fail_in_every_way() {
         for call in 0..clean.calls() {
             for action in FAULTS {
                 for lasting in [false, true] {
+                    if lasting && action == FaultAction::Short(3) {
+                        // Thousands of writes, and no other way to fail than with the longer ones.
+                        continue;
+                    }
                     let fault = Fault::any(call, action);
                     let fault = if lasting { fault.forever() } else { fault };
                     pairs += 1;

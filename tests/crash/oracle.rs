@@ -6,23 +6,23 @@ use nacredb::storage::sim::SimDisk;
 
 /// A run that ended: what was sent, and what was promised when.
 #[derive(Debug, Clone, Default)]
-pub struct Run {
-    pub sent: Vec<Tx>,
-    pub trail: Vec<Moment>,
+pub(crate) struct Run {
+    pub(crate) sent: Vec<Tx>,
+    pub(crate) trail: Vec<Moment>,
     /// What the run was sure to find when it started, and what it did find.
-    pub before: (usize, usize),
+    pub(crate) before: (usize, usize),
 }
 
 /// How the process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     PowerCut,
     Killed,
 }
 
 impl Run {
     /// What must and what may be found if the run ended at moment `at`: (least, most).
-    pub fn bounds(&self, at: usize, end: End) -> (usize, usize) {
+    pub(crate) fn bounds(&self, at: usize, end: End) -> (usize, usize) {
         let promised = self.trail.iter().rev().find(|moment| moment.ops <= at);
         let least = promised.map_or(0, |moment| match end {
             End::PowerCut => moment.durable,
@@ -35,7 +35,7 @@ impl Run {
 }
 
 /// Opens the image of a run that ended at moment `at`, as run `generation`, and compares.
-pub fn recover(
+pub(crate) fn recover(
     image: &SimDisk,
     run: &Run,
     (at, end): (usize, End),

@@ -15,26 +15,26 @@ use nacredb::storage::{
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-pub const NAME: &str = "db.nacre";
+pub(crate) const NAME: &str = "db.nacre";
 
 /// A transaction: the how-many-eth it is, and which run of the program sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Tx {
-    pub index: u32,
-    pub generation: u32,
+pub(crate) struct Tx {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
 }
 
 /// What the sizes and the bytes of transactions are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Payload lengths vary between these, in bytes.
-    pub min: u32,
-    pub max: u32,
+    pub(crate) min: u32,
+    pub(crate) max: u32,
     /// A transaction of a later run has the same bytes as the one it stands for.
-    pub repeats: bool,
+    pub(crate) repeats: bool,
 }
 
-pub fn mix(mut z: u64) -> u64 {
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -105,24 +105,24 @@ impl Loader for Collector {
 
 /// What was sent and what was promised at one moment of the disk.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// Operations of the disk so far.
-    pub ops: usize,
+    pub(crate) ops: usize,
     /// Transactions handed to the log.
-    pub sent: usize,
+    pub(crate) sent: usize,
     /// Transactions promised to survive the death of the process.
-    pub written: usize,
+    pub(crate) written: usize,
     /// Transactions promised to survive a power cut.
-    pub durable: usize,
+    pub(crate) durable: usize,
 }
 
 /// An open database, and what it has promised.
-pub struct Session {
-    pub disk: SimDisk,
-    pub store: Store,
-    pub shape: Shape,
-    pub content: Vec<Tx>,
-    pub trail: Vec<Moment>,
+pub(crate) struct Session {
+    pub(crate) disk: SimDisk,
+    pub(crate) store: Store,
+    pub(crate) shape: Shape,
+    pub(crate) content: Vec<Tx>,
+    pub(crate) trail: Vec<Moment>,
     ends: Vec<u64>,
     generation: u32,
     seed: u64,
@@ -143,7 +143,7 @@ fn stamp(seed: u64, generation: u32, number: u64, unix_ms: u64) -> Stamp {
 
 impl Session {
     /// Opens the database or makes it, as run `generation`. No two runs on one disk may have the same number.
-    pub fn open(
+    pub(crate) fn open(
         disk: &SimDisk,
         shape: Shape,
         generation: u32,
@@ -185,7 +185,7 @@ impl Session {
         Ok((session, report))
     }
 
-    pub fn note(&mut self) {
+    pub(crate) fn note(&mut self) {
         let log = self.store.log();
         let below = |lsn: u64| self.ends.iter().take_while(|&&end| end <= lsn).count();
         self.durable = self.durable.max(below(log.durable_lsn()));
@@ -203,7 +203,7 @@ impl Session {
     }
 
     /// Sends one transaction and waits as long as `ack` says.
-    pub fn append(&mut self, ack: Ack) -> Result<(), StorageError> {
+    pub(crate) fn append(&mut self, ack: Ack) -> Result<(), StorageError> {
         self.store.log().check_writable()?;
         let tx = Tx {
             index: self.content.len() as u32,
@@ -234,7 +234,7 @@ impl Session {
         result
     }
 
-    pub fn flush(&mut self) -> Result<(), StorageError> {
+    pub(crate) fn flush(&mut self) -> Result<(), StorageError> {
         let result = self.store.log().flush();
         if result.is_ok() {
             self.written = self.content.len();
@@ -243,7 +243,7 @@ impl Session {
         result
     }
 
-    pub fn sync(&mut self) -> Result<(), StorageError> {
+    pub(crate) fn sync(&mut self) -> Result<(), StorageError> {
         let result = self.store.log().sync();
         if result.is_ok() {
             self.durable = self.content.len();
@@ -254,7 +254,7 @@ impl Session {
     }
 
     /// Lets `by_ms` pass and calls what the engine's thread calls.
-    pub fn tick(&mut self, by_ms: u64) -> Result<(), StorageError> {
+    pub(crate) fn tick(&mut self, by_ms: u64) -> Result<(), StorageError> {
         self.now_ms += by_ms;
         let result = self.store.log().tick(self.now_ms);
         self.note();
@@ -262,7 +262,7 @@ impl Session {
     }
 
     /// Writes a snapshot and swaps it in; `beside` transactions are sent between the two.
-    pub fn compact(&mut self, beside: &[Ack]) -> Result<(), StorageError> {
+    pub(crate) fn compact(&mut self, beside: &[Ack]) -> Result<(), StorageError> {
         let number = self.stamps;
         self.stamps += 1;
         self.now_ms += 3;
@@ -306,7 +306,7 @@ impl Session {
     }
 
     /// Brings a poisoned or full log back, as the engine does. `Ok` if it is writable then.
-    pub fn heal(&mut self) -> Result<(), StorageError> {
+    pub(crate) fn heal(&mut self) -> Result<(), StorageError> {
         for _ in 0..3 {
             if self.store.log().check_writable().is_ok() {
                 return Ok(());
@@ -316,7 +316,7 @@ impl Session {
         self.store.log().check_writable()
     }
 
-    pub fn close(mut self) -> (Vec<Tx>, Vec<Moment>, Result<(), StorageError>) {
+    pub(crate) fn close(mut self) -> (Vec<Tx>, Vec<Moment>, Result<(), StorageError>) {
         let result = self.store.close(self.now_ms);
         if result.is_ok() {
             self.durable = self.content.len();

@@ -8,7 +8,7 @@ use nacredb::storage::sim::SimDisk;
 
 /// One thing a program does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     Append(Ack),
     Flush,
     Sync,
@@ -22,10 +22,10 @@ pub enum Step {
 
 /// A program and its data.
 #[derive(Debug, Clone)]
-pub struct Workload {
-    pub steps: Vec<Step>,
-    pub shape: Shape,
-    pub seed: u64,
+pub(crate) struct Workload {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) shape: Shape,
+    pub(crate) seed: u64,
 }
 
 const SMALL: Shape = Shape {
@@ -48,7 +48,7 @@ use Ack::{Always, Buffered, EverySec, No};
 use Step::{Append, Compact, Flush, Reopen, Sync, Tick};
 
 /// Small programs that meet every part of the store.
-pub fn fixed() -> Vec<Workload> {
+pub(crate) fn fixed() -> Vec<Workload> {
     let scripts = [
         vec![Append(Always), Append(Always), Append(Always)],
         vec![Append(EverySec); 4],
@@ -116,7 +116,7 @@ pub fn fixed() -> Vec<Workload> {
 }
 
 /// A program drawn by its seed.
-pub fn random(seed: u64) -> Workload {
+pub(crate) fn random(seed: u64) -> Workload {
     let mut state = mix(seed ^ 0x5eed);
     let mut below = |bound: u64| {
         state = mix(state);
@@ -144,7 +144,7 @@ pub fn random(seed: u64) -> Workload {
 
 impl Workload {
     /// Runs it on a disk that does nothing wrong.
-    pub fn run(&self, disk: &SimDisk) -> Result<Run, StorageError> {
+    pub(crate) fn run(&self, disk: &SimDisk) -> Result<Run, StorageError> {
         let mut run = Run::default();
         let (mut session, _) = Session::open(disk, self.shape, 0, self.seed)?;
         let mut generation = 0;
@@ -169,7 +169,7 @@ impl Workload {
 
 impl Session {
     /// Does one step, but for `Reopen`.
-    pub fn step(&mut self, step: &Step) -> Result<(), StorageError> {
+    pub(crate) fn step(&mut self, step: &Step) -> Result<(), StorageError> {
         match step {
             Step::Append(ack) => self.append(*ack),
             Step::Flush => self.flush(),
