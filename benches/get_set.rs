@@ -13,12 +13,8 @@ use nacredb::Ack;
 fn main() {
     run(&[
         Contestant::new("HashMap", "memory", || serve(BareMap::new())),
-        Contestant::new(
-            "HashMap, huge pages",
-            "memory",
-            || serve(BareMap::new()),
-        )
-        .env(&[("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")]),
+        Contestant::new("HashMap, huge pages", "memory", || serve(BareMap::new()))
+            .env(&[("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")]),
         Contestant::new("Mutex<HashMap>", "memory", || serve(MutexMap::new())),
         Contestant::new("nacre, memory", "memory", || serve(Nacre::in_memory())),
         Contestant::new("nacre, Buffered", "memory; the file within 100 ms", || {

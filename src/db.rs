@@ -286,7 +286,7 @@ impl Db {
     }
 
     /// A writable branch in memory: it starts with this database's content, and neither sees the other's
-    /// later writes.
+    /// later writes. A manual clock is branched too: moving one does not move the other.
     ///
     /// # Complexity
     /// O(1), as [`snapshot`](Self::snapshot).
@@ -295,7 +295,10 @@ impl Db {
     /// As [`snapshot`](Self::snapshot).
     pub fn fork(&self) -> Result<Self, Error> {
         let snapshot = self.snapshot()?;
-        let options = self.handle.options.clone();
+        let mut options = self.handle.options.clone();
+        if let Some(clock) = self.engine().clock.branch() {
+            options.clock = clock;
+        }
         Ok(Self::from_engine(
             Engine::in_memory(&options, Some(&snapshot)),
             options,

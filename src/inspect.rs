@@ -36,8 +36,19 @@ pub fn info(path: impl AsRef<Path>) -> Result<FileInfo, Error> {
 /// # Errors
 /// As [`info`].
 pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, Error> {
+    check_with(path, |_done, _total| ())
+}
+
+/// As [`check`]; `progress` is told often how many bytes of the file are done, and of how many.
+///
+/// # Errors
+/// As [`info`].
+pub fn check_with(
+    path: impl AsRef<Path>,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<CheckReport, Error> {
     let (storage, name) = locate(path.as_ref())?;
-    Ok(storage::check(&storage, &name)?)
+    Ok(storage::check_with(&storage, &name, &mut progress)?)
 }
 
 /// The frames of the file's log from `from_lsn` on (0 for all that it has), in order.

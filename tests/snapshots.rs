@@ -39,3 +39,17 @@ fn a_fork_and_its_origin_do_not_see_each_other() {
     assert_eq!(fork.get("a").unwrap(), Some(b"fork".to_vec()));
     assert_eq!(fork_of_fork.get("a").unwrap(), Some(b"1".to_vec()));
 }
+
+#[test]
+fn a_fork_has_a_manual_clock_of_its_own() {
+    use nacredb::{Clock, ManualClock};
+    use std::{sync::Arc, time::Duration};
+    let clock = Arc::new(ManualClock::new(1_000));
+    let db = Db::builder().clock(clock.clone()).open_in_memory();
+    db.execute(&["SET", "a", "1", "PX", "500"]).unwrap();
+    let fork = db.fork().unwrap();
+    fork.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(fork.get("a").unwrap(), None);
+    assert_eq!(db.get("a").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(clock.now_ms(), 1_000);
+}

@@ -133,7 +133,16 @@ fn unsafe_code_lives_only_in_its_fences() {
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"));
         let has_unsafe = code.into_iter().any(|line| {
-            line.contains("unsafe ") || line.contains("unsafe{") || line.contains("unsafe_code")
+            [
+                "unsafe {",
+                "unsafe{",
+                "unsafe fn",
+                "unsafe impl",
+                "unsafe extern",
+                "unsafe_code",
+            ]
+            .iter()
+            .any(|word| line.contains(word))
         });
         assert!(
             fenced || !has_unsafe,

@@ -42,9 +42,20 @@ pub(crate) fn keys(default: u64) -> u64 {
     number("NACRE_BENCH_KEYS", default).clamp(16, u64::from(u32::MAX))
 }
 
-/// How many repetitions: `NACRE_BENCH_ROUNDS`, or `default`.
+/// Few keys mean that somebody wants to see it run, not to measure.
+pub(crate) fn is_smoke() -> bool {
+    keys(1_000_000) < 100_000
+}
+
+/// How many repetitions: `NACRE_BENCH_ROUNDS`, or `default`, or two where it only has to run.
 pub(crate) fn rounds(default: u64) -> u64 {
+    let default = if is_smoke() { default.min(2) } else { default };
     number("NACRE_BENCH_ROUNDS", default).max(1)
+}
+
+/// How many writes a round may hold where each waits for the disk.
+pub(crate) fn synced_writes_max() -> usize {
+    if is_smoke() { 100 } else { 2_000 }
 }
 
 fn number(name: &str, default: u64) -> u64 {

@@ -111,7 +111,7 @@ impl Store for Nacre {
     }
 
     fn remove(&mut self, key: &[u8]) {
-        self.number(&[b"DEL", key]);
+        assert!(self.db.del(key).expect("removed"), "there");
     }
 
     fn handle(&self) -> Option<Self> {
@@ -135,7 +135,7 @@ impl Store for Nacre {
 
     fn writes_max(&self) -> usize {
         if self.ack == Some(Ack::Always) {
-            2_000
+            super::synced_writes_max()
         } else {
             usize::MAX
         }

@@ -16,7 +16,6 @@ use super::{keys, rounds, say};
 const WORKLOAD: &str = "compaction_stall";
 const VALUE_BYTES: usize = 64;
 const PART: u64 = 100_000;
-const QUIET: Duration = Duration::from_millis(1500);
 
 /// A store that can write its state anew while it is written to.
 pub(crate) trait Compacts: Store + Send {
@@ -92,11 +91,12 @@ impl<S: Compacts> Child<S> {
                     }
                     latencies
                 });
+                let quiet = Duration::from_millis(if super::is_smoke() { 200 } else { 1500 });
                 let started = now();
                 match phase {
-                    "quiet" => std::thread::sleep(QUIET),
+                    "quiet" => std::thread::sleep(quiet),
                     "spinning" => {
-                        while started.elapsed() < QUIET {
+                        while started.elapsed() < quiet {
                             std::hint::spin_loop();
                         }
                     }

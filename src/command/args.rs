@@ -57,12 +57,17 @@ pub(crate) fn refs<A: AsRef<[u8]>>(words: &[A]) -> Vec<&[u8]> {
     words.iter().map(AsRef::as_ref).collect()
 }
 
-/// A word as an error text shows it, as Redis's formatting would: up to the first zero byte, at most
-/// `bytes_max` bytes, line breaks as spaces. Bytes that are not UTF-8 become replacement characters.
-pub(crate) fn printable(word: &[u8], bytes_max: usize) -> String {
+/// The part of a word that Redis's formatting of error texts takes: up to the first zero byte, and at
+/// most `bytes_max` bytes.
+pub(crate) fn clip(word: &[u8], bytes_max: usize) -> &[u8] {
     let end = word.iter().position(|&byte| byte == 0);
-    let end = end.unwrap_or(word.len()).min(bytes_max);
-    String::from_utf8_lossy(&word[..end]).replace(['\r', '\n'], " ")
+    &word[..end.unwrap_or(word.len()).min(bytes_max)]
+}
+
+/// Bytes as an error text shows them: line breaks as spaces, as Redis does, and what is not UTF-8 as
+/// replacement characters.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ")
 }
 
 /// Redis's refusal of a deadline that is no time; `command` in lower case.

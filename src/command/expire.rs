@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::args::{Args, printable};
+use super::args::{Args, clip, invalid_expire_time, printable};
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
@@ -211,7 +211,7 @@ impl ExpireOptions {
             } else if args.is(index, "LT") {
                 options.lt = true;
             } else {
-                let option = printable(args.word(index)?, usize::MAX);
+                let option = printable(clip(args.word(index)?, usize::MAX));
                 let text = format!("ERR Unsupported option {option}");
                 return Err(CommandError::Other(text.into()));
             }
@@ -313,8 +313,7 @@ impl WriteCommand for Expire<'_> {
         self.options.check()?;
         let now_ms = tx.now.ms();
         let Some(deadline_ms) = self.deadline_ms(now_ms) else {
-            let text = format!("ERR invalid expire time in '{}' command", self.command);
-            return Err(CommandError::Other(text.into()));
+            return Err(invalid_expire_time(self.command));
         };
         let Some(entry) = tx.entry(self.key) else {
             return Ok(false);
@@ -416,7 +415,7 @@ impl ReadCommand for RemainingMs<'_> {
         let left = |at_ms: u64| at_ms.saturating_sub(tx.now.ms());
         Ok(match deadline(tx, self.key) {
             Ttl::Ms(at_ms) => Ttl::Ms(left(at_ms)),
-            none => none,
+            none @ (Ttl::NoKey | Ttl::Never) => none,
         })
     }
 }

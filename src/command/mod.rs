@@ -20,6 +20,8 @@ pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
+#[cfg(test)]
+pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod spec;
 pub(crate) mod string;
@@ -30,10 +32,8 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
-#[cfg(test)]
-pub(crate) mod testing;
 
-use args::{Args, printable};
+use args::{Args, clip, printable};
 use reply::Reply;
 use run::Host;
 use spec::CommandSpec;
@@ -102,7 +102,7 @@ pub(crate) fn resolve(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandEr
         Some(subcommand) if is_container => {
             let full = [spec.name.as_bytes(), b"|", subcommand].concat();
             find(&full).ok_or_else(|| {
-                let subcommand = printable(subcommand, 128);
+                let subcommand = printable(clip(subcommand, 128));
                 let container = spec.name;
                 let text = format!("ERR unknown subcommand '{subcommand}'. Try {container} HELP.");
                 CommandError::Other(text.into())
@@ -121,19 +121,22 @@ pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> 
     (spec.call)(Args::new(words), host)
 }
 
-/// Redis's text for a name that is no command: the name and the first arguments, 128 bytes of each.
+/// Redis's text for a name that is no command: 128 bytes of it, and of all arguments together about as
+/// many.
 fn unknown(words: &[&[u8]]) -> CommandError {
-    let name = words.first().map(|name| printable(name, 128));
-    let mut text = format!("'{}', with args beginning with: ", name.unwrap_or_default());
-    let start = text.len();
+    const BYTES_MAX: usize = 128;
+    let name = words.first().copied().unwrap_or_default();
+    let mut args = Vec::new();
     for word in words.iter().skip(1) {
-        let Some(left) = 128_usize
-            .checked_sub(text.len() - start)
-            .filter(|&left| left > 0)
-        else {
+        let left = BYTES_MAX.saturating_sub(args.len());
+        if left == 0 {
             break;
-        };
-        text.push_str(&format!("'{}' ", printable(word, left)));
+        }
+        args.push(b'\'');
+        args.extend_from_slice(clip(word, left));
+        args.extend_from_slice(b"' ");
     }
-    CommandError::UnknownCommand(text)
+    let name = printable(clip(name, BYTES_MAX));
+    let args = printable(&args);
+    CommandError::UnknownCommand(format!("'{name}', with args beginning with: {args}"))
 }

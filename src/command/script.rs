@@ -21,7 +21,7 @@ pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut rest = word;
         while let Some(at) = rest.find("\\x") {
-            bytes.extend_from_slice(rest[..at].as_bytes());
+            bytes.extend_from_slice(&rest.as_bytes()[..at]);
             let hex = &rest[at + 2..at + 4];
             bytes.push(u8::from_str_radix(hex, 16).expect("two hexadecimal digits"));
             rest = &rest[at + 4..];
@@ -62,6 +62,11 @@ fn show_reply(reply: &Reply) -> String {
             format!("{{{}}}", parts.join(" "))
         }
     }
+}
+
+/// What a line is answered, as [`show`] puts it.
+pub(crate) fn say(db: &Db, line: &str) -> String {
+    show(&db.execute(&words(line)))
 }
 
 /// Runs lines one after the other and compares their replies.

@@ -20,7 +20,7 @@ use crate::keyspace::{ReadTx, Rules, StringRef, WriteTx};
 
 /// What Redis checks elsewhere: its protocol carries no longer argument.
 pub(super) const VALUE_LENGTH: &str =
-    "a value past the limit of a string is refused here, not by the protocol";
+    "A value past the limit of a string is refused here, not by the protocol.";
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -33,7 +33,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         summary: "Returns the string value of a key.",
         complexity: "O(1), and the copy",
         redis_complexity: "O(1)",
-        differences: "with sparse strings, one longer than 512 MB is not copied: it is refused",
+        differences: "With sparse strings, one longer than 512 MB is not copied: it is refused.",
         example: "GET key",
         call: |args, host| host.read(&read_string(args.word(1)?, copy)),
     },

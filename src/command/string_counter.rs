@@ -100,7 +100,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         complexity: "O(1)",
         redis_complexity: "",
         differences: "OBJECT ENCODING of a sum without decimals is `int` at once; \
-                      Redis shows `embstr` until it has reloaded the key",
+                      Redis shows `embstr` until it has reloaded the key.",
         example: "INCRBYFLOAT counter 0.5",
         call: |args, host| {
             host.write(&IncrByFloat {

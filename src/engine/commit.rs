@@ -91,8 +91,13 @@ impl Engine {
             rules: self.rules,
             random: &random,
         };
-        if let Keys::One(key) = *keys {
-            let hash = self.layout.hash(key);
+        let one = match *keys {
+            Keys::One(key) => Some(self.layout.hash(key)),
+            // A cursor stands in its shard as a hash does.
+            Keys::AtCursor(cursor) => Some(cursor),
+            Keys::None | Keys::Two(..) | Keys::List { .. } | Keys::All => None,
+        };
+        if let Some(hash) = one {
             let slot = self.lock_to_read(self.layout.shard_of(hash))?;
             return Ok(call(&tx(Reach::One {
                 shard: &slot.shard,
@@ -235,10 +240,13 @@ impl Engine {
         }
     }
 
-    /// Starts the background thread when there is a first deadline.
+    /// Starts the background thread when there is a first deadline and a clock to reach it.
     #[inline]
     fn notice_deadlines(&self, shard: &Shard) {
-        if !self.background.is_running() && shard.keys.next_expiry_ms() != u64::MAX {
+        if !self.background.is_running()
+            && shard.keys.next_expiry_ms() != u64::MAX
+            && self.clock.runs_by_itself()
+        {
             self.start_background();
         }
     }

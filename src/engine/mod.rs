@@ -100,6 +100,7 @@ impl Engine {
         open.create = !options.read_only;
         open.threads = options.load_threads;
         open.app = app_bytes(&layout);
+        open.limits.sync_interval_ms = syncer::sync_interval_ms(options.ack);
         let loading = Loading::default();
         let (store, report) = Store::open(storage, name, &open, &loading)?;
         let (layout, shards) = loading.finish()?;
@@ -133,7 +134,7 @@ impl Engine {
             rng,
             gate: Gate::default(),
             background: Background::new(),
-            syncer: Syncer::default(),
+            syncer: Syncer::new(),
             compactor: Compactor::default(),
             ack: options.ack,
             compaction: options.compaction,
@@ -165,6 +166,7 @@ impl Engine {
             Ack::No => storage::Ack::No,
             Ack::Buffered(_) => storage::Ack::Buffered,
         };
+        self.syncer.notice();
         log.commit(end_lsn, ack)
     }
 

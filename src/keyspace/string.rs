@@ -1,9 +1,9 @@
 //! The mutators of strings.
 
 use super::entry::{Before, tag};
-use super::expiry::stored;
+use super::expiry::{is_past, stored};
 use super::tx::{Dropped, WriteTx};
-use crate::ds::hash_trie::{INLINE_VALUE_MAX, NewPayload, OldPayload, Payload};
+use crate::ds::hash_trie::{INLINE_VALUE_MAX, NO_DEADLINE, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::{StringValue, Value};
 
@@ -69,8 +69,8 @@ impl WriteTx<'_> {
     /// as empty, and a shorter string is filled with zeros. The deadline stays. The caller has checked
     /// type and limits.
     pub(crate) fn write_string(&mut self, key: &[u8], offset: u64, bytes: &[u8]) {
-        self.purge_expired(key);
         let end = offset.saturating_add(bytes.len() as u64);
+        let now = self.now;
         let (shard, hash) = self.at(key);
         let keys = &mut shard.keys;
         let Some(entry) = keys.get(hash, key) else {
@@ -90,6 +90,11 @@ impl WriteTx<'_> {
             return;
         };
         let (was_raw, expires_at_ms) = (entry.tag == tag::STRING_RAW, entry.expires_at_ms);
+        if expires_at_ms != NO_DEADLINE && is_past(expires_at_ms, now.ms()) {
+            // Replay, which has no clock, must build on nothing as well.
+            self.erase(key);
+            return self.write_string(key, offset, bytes);
+        }
         match entry.payload {
             Payload::Inline(old) if end <= old.len() as u64 => {
                 let at = offset as usize;

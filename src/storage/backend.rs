@@ -131,11 +131,12 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
     /// What the system says.
     fn try_lock(&self) -> io::Result<bool>;
 
-    /// Drops the system's cached copy of the file, so that the next reads come from the disk.
+    /// Drops the system's cached copy of the file from the byte `from` on (or from a little before it),
+    /// so that the next reads there come from the disk.
     ///
     /// # Errors
     /// What the system says.
-    fn evict_cache(&self) -> io::Result<()>;
+    fn evict_cache(&self, from: u64) -> io::Result<()>;
 
     /// Which file this is.
     ///

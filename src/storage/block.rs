@@ -181,7 +181,10 @@ pub(super) fn read_index(
         return Err(corrupt(index_off, "the snapshot's index"));
     }
     let mut index = SnapshotIndex::default();
-    index.blocks.reserve_exact(count as usize);
+    index
+        .blocks
+        .try_reserve_exact(count as usize)
+        .map_err(|_| StorageError::io("allocate", std::io::ErrorKind::OutOfMemory.into()))?;
     let mut next = SNAPSHOT_OFFSET;
     let mut blocks_crc = seed;
     for (number, entry) in bytes.chunks_exact(INDEX_ENTRY_LEN).enumerate() {

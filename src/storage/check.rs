@@ -81,16 +81,31 @@ impl CheckReport {
     }
 }
 
+/// Told where a check has come to: the position in the file, and the file's length.
+pub type OnChecked<'a> = &'a mut dyn FnMut(u64, u64);
+
 /// Verifies a file. Damage is in the report; the file is not modified.
 ///
 /// # Errors
 /// `Io`, and what makes the file unreadable as a whole: `NotADatabase`, `UnsupportedVersion`,
 /// `UnsupportedFeatures`, `Corrupt` if neither header serves.
 pub fn check(storage: &dyn Storage, name: &str) -> Result<CheckReport, StorageError> {
+    check_with(storage, name, &mut |_, _| ())
+}
+
+/// As [`check`]; `progress` is told after every block and frame.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with(
+    storage: &dyn Storage,
+    name: &str,
+    progress: OnChecked<'_>,
+) -> Result<CheckReport, StorageError> {
     let file = storage
         .open(name, Access::ReadOnly)
         .map_err(|error| StorageError::io("open", error))?;
-    check_file(&file)
+    check_file(&file, progress)
 }
 
 /// What the header of a file says, without reading further.
@@ -104,9 +119,12 @@ pub fn info(storage: &dyn Storage, name: &str) -> Result<FileInfo, StorageError>
     Ok(FileInfo::of(&accept_headers(file.as_ref())?.0))
 }
 
-pub(super) fn check_file(file: &Arc<dyn StorageFile>) -> Result<CheckReport, StorageError> {
+pub(super) fn check_file(
+    file: &Arc<dyn StorageFile>,
+    progress: OnChecked<'_>,
+) -> Result<CheckReport, StorageError> {
     // So that the bytes come from the disk; a refusal only makes the check weaker.
-    let _ = file.evict_cache();
+    let _ = file.evict_cache(0);
     let (header, damaged) = accept_headers(file.as_ref())?;
     let size = file
         .size()
@@ -146,6 +164,7 @@ pub(super) fn check_file(file: &Arc<dyn StorageFile>) -> Result<CheckReport, Sto
                 if let Err(error) = checked {
                     report.note(error)?;
                 }
+                progress(block.offset + block.stored_len(), size);
             }
         }
         Err(error) => report.note(error)?,
@@ -158,7 +177,8 @@ pub(super) fn check_file(file: &Arc<dyn StorageFile>) -> Result<CheckReport, Sto
         report.note(super::header::corrupt(offset, "padding before the log"))?;
     }
     report.clean = ends_cleanly(file.as_ref(), layout, size)?;
-    check_log(file, layout, size, &mut report)?;
+    check_log(file, layout, size, &mut report, progress)?;
+    progress(size, size);
     Ok(report)
 }
 
@@ -167,6 +187,7 @@ fn check_log(
     layout: Layout,
     size: u64,
     report: &mut CheckReport,
+    progress: OnChecked<'_>,
 ) -> Result<(), StorageError> {
     let mut scanner = FrameScanner::new(file, layout, size);
     let reason = loop {
@@ -184,6 +205,7 @@ fn check_log(
                 }
                 report.frames += u64::from(frame.header.kind == FrameKind::Data as u8);
                 report.end_lsn = frame.end_lsn();
+                progress(layout.position(report.end_lsn), size);
             }
             Step::End => return Ok(()),
             Step::Bad(reason) => break reason,

@@ -49,7 +49,7 @@ impl StorageFile for ClosedFile {
         closed()
     }
 
-    fn evict_cache(&self) -> io::Result<()> {
+    fn evict_cache(&self, _from: u64) -> io::Result<()> {
         closed()
     }
 

@@ -99,11 +99,12 @@ impl Store {
     /// `ReadOnly`; `Closed`; `Io`. Nothing is left behind.
     pub fn begin_compaction(&self, plan: &CompactionPlan) -> Result<Compaction, StorageError> {
         let inner = &self.inner;
-        self.check_plan(plan)?;
         if inner.read_only {
             return Err(StorageError::ReadOnly);
         }
         let slot = Slot::take(inner)?;
+        // With the slot taken: a compaction that ends meanwhile would move the log's start.
+        self.check_plan(plan)?;
         let file = Arc::clone(&inner.log.io.lock().file);
         obstacle(inner.storage.as_ref(), &inner.name, file.as_ref())?;
         let writer = FileWriter::create(
@@ -212,7 +213,7 @@ impl Compaction {
             Goal::Replace => self.replace()?,
             Goal::Copy { storage, name } => {
                 self.writer.complete()?;
-                let found = super::check::check_file(self.writer.file())?;
+                let found = super::check::check_file(self.writer.file(), &mut |_, _| ())?;
                 if let Some(damage) = found.damage.first() {
                     return Err(StorageError::Corrupt {
                         offset: damage.offset,

@@ -4,7 +4,8 @@
 //! 1. The file is made new, locked at once, and its header area stays zero until the rest is
 //!    complete: before that it is no database to anyone.
 //! 2. `complete` syncs everything before `publish` renames; what is published verifies.
-//! 3. Whatever fails, dropping the writer removes the temporary name.
+//! 3. After a failed write or sync the writer refuses everything: such a file is never used.
+//! 4. Whatever fails, dropping the writer removes the temporary name.
 //!
 //! It does not touch the file that it will replace.
 
@@ -42,6 +43,7 @@ pub(super) struct FileWriter {
     next_lsn: u64,
     prev_crc: u32,
     published: bool,
+    failed: bool,
     owner: OwnerProcess,
 }
 
@@ -101,6 +103,7 @@ impl FileWriter {
             next_lsn: header.base_lsn,
             prev_crc: seed,
             published: false,
+            failed: false,
             owner: OwnerProcess::current(),
             header,
         };
@@ -163,7 +166,7 @@ impl FileWriter {
         if bytes.len() >= CHUNK {
             self.flush()?;
             write_all_at(self.file.as_ref(), bytes, self.out_at)
-                .map_err(|(_, error)| write_error("write", error))?;
+                .map_err(|(_, error)| self.fail("write", error))?;
             self.out_at += bytes.len() as u64;
             return Ok(());
         }
@@ -174,9 +177,20 @@ impl FileWriter {
         Ok(())
     }
 
+    /// Notes a failure: what the file holds from here on is not known.
+    fn fail(&mut self, op: &'static str, error: io::Error) -> StorageError {
+        self.failed = true;
+        write_error(op, error)
+    }
+
     fn flush(&mut self) -> Result<(), StorageError> {
+        if self.failed {
+            return Err(StorageError::Poisoned {
+                what: "the new file was given up after an error".into(),
+            });
+        }
         write_all_at(self.file.as_ref(), &self.out, self.out_at)
-            .map_err(|(_, error)| write_error("write", error))?;
+            .map_err(|(_, error)| self.fail("write", error))?;
         self.out_at += self.out.len() as u64;
         self.out.clear();
         Ok(())
@@ -204,10 +218,7 @@ impl FileWriter {
         self.put(&[0; 8][..payload.len().wrapping_neg() % 8])?;
         self.blocks.push(entry);
         if self.out_at - self.synced_to >= SYNC_EVERY {
-            self.file
-                .sync_data()
-                .map_err(|error| write_error("sync", error))?;
-            self.synced_to = self.out_at;
+            self.sync_so_far()?;
         }
         Ok(entry.stored_len())
     }
@@ -274,7 +285,7 @@ impl FileWriter {
         self.flush()?;
         self.file
             .sync_data()
-            .map_err(|error| write_error("sync", error))?;
+            .map_err(|error| self.fail("sync", error))?;
         self.synced_to = self.out_at;
         Ok(())
     }
@@ -285,16 +296,16 @@ impl FileWriter {
         let copy = self.header.encode();
         let both = [copy.as_slice(), copy.as_slice()].concat();
         write_all_at(self.file.as_ref(), &both, 0)
-            .map_err(|(_, error)| write_error("write", error))?;
+            .map_err(|(_, error)| self.fail("write", error))?;
         if self.reserved_to > self.out_at {
             self.file
                 .set_len(self.out_at)
-                .map_err(|error| write_error("truncate", error))?;
+                .map_err(|error| self.fail("truncate", error))?;
         }
         if !cfg!(nacre_bug = "rename_before_sync") {
             self.file
                 .sync_all()
-                .map_err(|error| write_error("sync", error))?;
+                .map_err(|error| self.fail("sync", error))?;
         }
         let (a, b) = read_headers(self.file.as_ref())?;
         let (header, damaged) = choose(&a, &b)?;
@@ -309,7 +320,13 @@ impl FileWriter {
 
     /// Gives the file its name. On failure the old name stands and the temporary one goes.
     pub(super) fn publish(&mut self, name: &str) -> io::Result<()> {
-        self.storage.rename(&self.temp, name)?;
+        if let Err(error) = self.storage.rename(&self.temp, name) {
+            // A rename can report a failure after it happened: the name tells.
+            let named = self.storage.identity(name);
+            if !named.is_ok_and(|named| self.file.identity().is_ok_and(|own| own == named)) {
+                return Err(error);
+            }
+        }
         self.published = true;
         if cfg!(nacre_bug = "rename_before_sync") {
             self.file.sync_all()?;

@@ -114,11 +114,14 @@ impl Log {
         writer.set_parent(parent_id, at);
         writer.complete()?;
         obstacle(storage, name, io.file.as_ref())?;
-        writer
-            .publish(name)
-            .map_err(|error| StorageError::CompactionBlocked {
-                reason: format!("the new file cannot take the name: {error}").into(),
-            })?;
+        if let Err(error) = writer.publish(name) {
+            let reason = format!("the new file cannot take the name: {error}").into();
+            if obstacle(storage, name, io.file.as_ref()).is_err() {
+                // Nobody knows which file the name means now.
+                self.poison(error);
+            }
+            return Err(StorageError::CompactionBlocked { reason });
+        }
         let dir = if cfg!(nacre_bug = "ack_before_dirsync") {
             Ok(())
         } else {

@@ -264,6 +264,11 @@ impl Log {
                 Ok(())
             }
             Ack::Buffered => {
+                match self.mode.load(Ordering::Relaxed) {
+                    MODE_POISONED => return Err(self.durability_lost()),
+                    MODE_CLOSED => return self.flush_to(end_lsn),
+                    _ => {}
+                }
                 let backlog = self
                     .end
                     .load(Ordering::Relaxed)
@@ -385,6 +390,15 @@ impl Log {
         }
         self.last_sync_ms.store(stamp.unix_ms, Ordering::Relaxed);
         self.sync()
+    }
+
+    /// Appends a PAD frame with `len` zeros. No release writes one yet; every release reads it.
+    #[cfg(test)]
+    pub(super) fn push_padding(&self, len: usize) {
+        let durable = self.durable.load(Ordering::Acquire);
+        let mut state = self.state.lock();
+        state.push(FrameKind::Pad, 0, durable, &vec![0; len]);
+        self.end.store(state.end_lsn, Ordering::Release);
     }
 
     /// LSN after the last appended frame.

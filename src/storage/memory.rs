@@ -216,7 +216,7 @@ impl StorageFile for MemoryFile {
         Ok(taken)
     }
 
-    fn evict_cache(&self) -> io::Result<()> {
+    fn evict_cache(&self, _from: u64) -> io::Result<()> {
         Ok(())
     }
 

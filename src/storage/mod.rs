@@ -41,7 +41,7 @@ use crate::error::StorageError;
 use backend::Storage;
 use header::Header;
 
-pub use check::{CheckReport, Damage, check, info};
+pub use check::{CheckReport, Damage, OnChecked, check, check_with, info};
 pub use compact::{Compaction, CompactionPlan, CompactionReport};
 pub use frame::{FrameKind, MAX_PAYLOAD_LEN};
 pub use header::AppBytes;

@@ -5,7 +5,9 @@
 //! 1. A file that is foreign, newer or damaged is not modified. Nothing is written before the whole
 //!    file was read and accepted.
 //! 2. A file without a clean end is synced and dropped from the cache before it is read: after a
-//!    failed sync the cache shows bytes that the disk does not have.
+//!    failed sync the cache shows bytes that the disk does not have. The mark of a clean end itself is
+//!    read from the disk before it is believed. Without it the directory is synced too: the name may
+//!    be one that a crash takes back.
 //! 3. A torn tail is cut off physically, and the cut is synced, before the first append.
 //! 4. An OPEN frame is synced before the first append of a user.
 //! 5. A new database appears under its name complete: what stands there before is an empty file,
@@ -140,8 +142,21 @@ pub(super) fn open(
     header.check_ranges(size)?;
     let layout = Layout::of(&header);
     report.clean = ends_cleanly(file.as_ref(), layout, size)?;
+    if report.clean && !read_only {
+        // The mark of a clean end vouches for everything before it, but it may itself be in the cache
+        // only, if the last sync of the close failed or was not reached.
+        refresh(file.as_ref(), size - CLOSE_FRAME_LEN as u64, read_only)?;
+        size = size_of(file.as_ref())?;
+        report.clean = ends_cleanly(file.as_ref(), layout, size)?;
+    }
     if !report.clean {
-        refresh(file.as_ref(), read_only)?;
+        if !read_only {
+            // The last run may have died between a rename and the sync of the directory.
+            storage
+                .sync_dir()
+                .map_err(|error| StorageError::io("sync", error))?;
+        }
+        refresh(file.as_ref(), 0, read_only)?;
         let (again, _) = accept_headers(file.as_ref())?;
         size = size_of(file.as_ref())?;
         if again != header {
@@ -281,15 +296,15 @@ pub(super) fn ends_cleanly(
         && content_fault(&header, &frame[super::frame::FRAME_HEADER_LEN..]).is_none())
 }
 
-/// Makes the next reads come from the disk.
-fn refresh(file: &dyn StorageFile, read_only: bool) -> Result<(), StorageError> {
+/// Makes the next reads behind `from` come from the disk.
+fn refresh(file: &dyn StorageFile, from: u64, read_only: bool) -> Result<(), StorageError> {
     if read_only {
-        let _ = file.evict_cache();
+        let _ = file.evict_cache(from);
         return Ok(());
     }
     file.sync_data()
         .map_err(|error| StorageError::io("sync", error))?;
-    match file.evict_cache() {
+    match file.evict_cache(from) {
         Err(error) if error.kind() != io::ErrorKind::Unsupported => {
             Err(StorageError::io("evict", error))
         }

@@ -14,6 +14,7 @@
 
 use super::backend::{Access, FileIdentity, Storage, StorageFile};
 use crate::error::StorageError;
+use crate::sys::fork::process_token;
 use parking_lot::Mutex;
 use std::fmt;
 use std::io;
@@ -28,18 +29,18 @@ static OPEN_FILES: Mutex<Vec<FileIdentity>> = Mutex::new(Vec::new());
 /// The process that created a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OwnerProcess {
-    pid: u32,
+    token: u64,
 }
 
 impl OwnerProcess {
     /// The calling process.
     pub(crate) fn current() -> Self {
         Self {
-            pid: std::process::id(),
+            token: process_token(),
         }
     }
 
-    /// Refuses in a forked child. Costs one `getpid` call; meant for paths that reach the file.
+    /// Refuses in a forked child. Costs two loads on Linux, a `getpid` call elsewhere.
     ///
     /// # Errors
     /// `ForkedHandle` if this is another process than the one that made the token.
@@ -144,8 +145,8 @@ impl StorageFile for RegisteredFile {
         self.own()?.try_lock()
     }
 
-    fn evict_cache(&self) -> io::Result<()> {
-        self.file.evict_cache()
+    fn evict_cache(&self, from: u64) -> io::Result<()> {
+        self.file.evict_cache(from)
     }
 
     fn identity(&self) -> io::Result<FileIdentity> {
@@ -326,7 +327,7 @@ mod tests {
         let disk = SimDisk::new();
         disk.put("db", b"x").unwrap();
         let foreign = OwnerProcess {
-            pid: std::process::id().wrapping_add(1),
+            token: process_token().wrapping_add(1),
         };
         assert!(matches!(foreign.check(), Err(StorageError::ForkedHandle)));
         OwnerProcess::current().check().unwrap();

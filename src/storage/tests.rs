@@ -2,8 +2,10 @@
 
 mod crash;
 mod damage;
+mod docs;
 mod failure;
 mod fixture;
+mod golden;
 mod life;
 mod load;
 mod speed;

@@ -4,6 +4,7 @@
 //! [`ManualClock`] lets a test move everything that depends on time together.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,6 +16,12 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// Whether time passes by itself. A clock that only moves when told needs no background ticks.
     fn runs_by_itself(&self) -> bool {
         true
+    }
+
+    /// A clock of its own for a branch of the database, showing the same time, if branches are to have
+    /// one; `None` to share this one.
+    fn branch(&self) -> Option<Arc<dyn Clock>> {
+        None
     }
 
     /// Moves the clock forward and says so, if it is one that can be moved.
@@ -88,6 +95,10 @@ impl Clock for ManualClock {
 
     fn runs_by_itself(&self) -> bool {
         false
+    }
+
+    fn branch(&self) -> Option<Arc<dyn Clock>> {
+        Some(Arc::new(Self::new(self.now_ms())))
     }
 
     fn advance(&self, by: Duration) -> bool {

@@ -23,6 +23,11 @@ pub(crate) enum Agreement {
     },
     /// Replies of the same shape.
     Shape,
+    /// The same lines, but for the two about this subcommand, which ours does not have.
+    HelpWithout(&'static str),
+    /// The same encoding, or `int` where the server has `embstr`; only for a key whose value may come
+    /// from `INCRBYFLOAT` ([`Pair`](super::pair::Pair) keeps track of them).
+    EncodingOfSum,
     /// Not at all.
     Unchecked,
 }
@@ -112,6 +117,24 @@ const KNOWN: &[Known] = &[
         reason: "idle time is counted by the server's clock",
     },
     Known {
+        name: "OBJECT",
+        when: When::Subcommand("ENCODING"),
+        agreement: Agreement::EncodingOfSum,
+        reason: "INCRBYFLOAT stores a whole number as text, which the server forgets on a reload",
+    },
+    Known {
+        name: "OBJECT",
+        when: When::Subcommand("REFCOUNT"),
+        agreement: Agreement::Shape,
+        reason: "no objects, no counts: ours tells a small integer by its text, not by its history",
+    },
+    Known {
+        name: "COMMAND",
+        when: When::Subcommand("HELP"),
+        agreement: Agreement::HelpWithout("GETKEYSANDFLAGS"),
+        reason: "there is no such subcommand here",
+    },
+    Known {
         name: "COMMAND",
         when: When::Bare,
         agreement: Agreement::Unchecked,
@@ -146,6 +169,20 @@ pub(crate) fn as_text(reply: Wire) -> Wire {
         Wire::Error(text) => Wire::Error(String::from_utf8_lossy(&text).into_owned().into_bytes()),
         other => other,
     }
+}
+
+/// Whether two errors repeat words that are no text, and are the same up to the first place where
+/// something was replaced: replacement characters are longer than what they stand for, and how much of
+/// the words an error repeats is counted in bytes.
+pub(crate) fn same_until_replaced(redis: &Wire, ours: &Wire) -> bool {
+    let (Wire::Error(redis), Wire::Error(ours)) = (redis, ours) else {
+        return false;
+    };
+    let replaced = "\u{fffd}".as_bytes();
+    let at = redis
+        .windows(replaced.len())
+        .position(|piece| piece == replaced);
+    at.is_some_and(|at| redis.get(..at) == ours.get(..at))
 }
 
 /// How far two clocks may be apart in one stream, in seconds.
@@ -189,6 +226,14 @@ impl Agreement {
                 _ => redis == ours,
             },
             Self::Shape => same_shape(redis, ours),
+            Self::HelpWithout(subcommand) => match redis {
+                Wire::Array(lines) => without(subcommand, lines) == *ours,
+                _ => redis == ours,
+            },
+            Self::EncodingOfSum => {
+                let (embstr, int) = (b"embstr".to_vec(), b"int".to_vec());
+                redis == ours || (redis, ours) == (&Wire::Bulk(embstr), &Wire::Bulk(int))
+            }
             Self::Unchecked => true,
         }
     }
@@ -207,6 +252,20 @@ pub(crate) fn scan_reply(reply: &Wire) -> Option<(&[u8], Vec<&[u8]>)> {
         _ => None,
     });
     Some((cursor, keys.collect::<Option<_>>()?))
+}
+
+/// Help lines but for a subcommand's own and the one that explains it.
+fn without(subcommand: &str, lines: &[Wire]) -> Wire {
+    let at = lines.iter().position(|line| match line {
+        Wire::Status(text) => text.starts_with(subcommand.as_bytes()),
+        _ => false,
+    });
+    let gone = at.map_or(0..0, |at| at..at + 2);
+    let kept = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !gone.contains(at));
+    Wire::Array(kept.map(|(_, line)| line.clone()).collect())
 }
 
 fn sorted_texts(items: &[Wire]) -> Vec<String> {

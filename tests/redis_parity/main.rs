@@ -9,6 +9,11 @@
 //! What may differ, and why, is listed in `known.rs`; nothing else may. Where redis-server is not
 //! installed the tests say so and pass, unless `NACRE_REQUIRE_REDIS=1`.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "every reply that is not the expected one is a failure"
+)]
+
 mod families;
 mod grammar;
 mod known;
@@ -19,7 +24,7 @@ mod sequences;
 mod server;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use families::Family;
@@ -139,13 +144,24 @@ fn key_streams_match() {
 fn written_sequences_match() {
     with_pair(|pair| {
         let mut findings = Findings::default();
+        let mut missing = BTreeSet::new();
         for (title, mut commands) in sequences::all() {
             commands.retain(|command| {
-                let name = String::from_utf8_lossy(&command[0]).into_owned();
-                name.starts_with("NOSUCH") || pair.has(&name)
+                // `COMMAND GETKEYS` is asked about the name behind it.
+                let about_keys = command.len() > 2 && command[1] == b"GETKEYS";
+                let name = &command[if about_keys { 2 } else { 0 }];
+                let name = String::from_utf8_lossy(name).into_owned();
+                let has = name.starts_with("NOSUCH") || pair.has(&name);
+                if !has {
+                    missing.insert(name);
+                }
+                has
             });
             let found = pair.run_and_audit(&mut commands);
             findings.add(pair, &title, &commands, &found);
+        }
+        if !missing.is_empty() {
+            eprintln!("written sequences: skipped, not implemented: {missing:?}");
         }
         findings.assert_none();
     });

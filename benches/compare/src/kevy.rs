@@ -126,7 +126,7 @@ impl Store for Kevy {
 
     fn writes_max(&self) -> usize {
         if self.log == Log::Always {
-            2_000
+            crate::common::synced_writes_max()
         } else {
             usize::MAX
         }

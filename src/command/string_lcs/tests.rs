@@ -1,43 +1,71 @@
 use crate::Db;
-use crate::command::testing::check;
+use crate::command::script::script;
 use crate::prelude::*;
 
 #[test]
 fn every_form_answers_as_redis_does() {
     let db = Db::open_in_memory();
-    check(
+    script(
         &db,
-        "MSET a ohmytext b mynewtext => OK
-         LCS a b => \"mytext\"
-         LCS a b LEN => 6
-         LCS a b len withmatchlen => 6
-         LCS a b MINMATCHLEN 4 => \"mytext\"
-         LCS a b IDX => {\"matches\": [[[4 7] [5 8]] [[2 3] [0 1]]], \"len\": 6}
-         LCS a b IDX MINMATCHLEN 4 => {\"matches\": [[[4 7] [5 8]]], \"len\": 6}
-         LCS a b IDX MINMATCHLEN 3 MINMATCHLEN -5 WITHMATCHLEN => {\"matches\": [[[4 7] [5 8] 4] [[2 3] [0 1] 2]], \"len\": 6}
-         LCS a a IDX => {\"matches\": [[[0 7] [0 7]]], \"len\": 8}
-         LCS a missing => \"\"
-         LCS a missing LEN => 0
-         LCS a missing IDX => {\"matches\": [], \"len\": 0}",
+        &[
+            ("MSET a ohmytext b mynewtext", "+OK"),
+            ("LCS a b", "\"mytext\""),
+            ("LCS a b LEN", ":6"),
+            ("LCS a b len withmatchlen", ":6"),
+            ("LCS a b MINMATCHLEN 4", "\"mytext\""),
+            (
+                "LCS a b IDX",
+                "{\"matches\"=[[[:4 :7] [:5 :8]] [[:2 :3] [:0 :1]]] \"len\"=:6}",
+            ),
+            (
+                "LCS a b IDX MINMATCHLEN 4",
+                "{\"matches\"=[[[:4 :7] [:5 :8]]] \"len\"=:6}",
+            ),
+            (
+                "LCS a b IDX MINMATCHLEN 3 MINMATCHLEN -5 WITHMATCHLEN",
+                "{\"matches\"=[[[:4 :7] [:5 :8] :4] [[:2 :3] [:0 :1] :2]] \"len\"=:6}",
+            ),
+            (
+                "LCS a a IDX",
+                "{\"matches\"=[[[:0 :7] [:0 :7]]] \"len\"=:8}",
+            ),
+            ("LCS a missing", "\"\""),
+            ("LCS a missing LEN", ":0"),
+            ("LCS a missing IDX", "{\"matches\"=[] \"len\"=:0}"),
+        ],
     );
 }
 
 #[test]
 fn refusals_are_those_of_redis() {
     let db = Db::open_in_memory();
-    check(
+    script(
         &db,
-        "LCS a => ERR wrong number of arguments for 'lcs' command
-         LCS a b FOO => ERR syntax error
-         LCS a b IDX LEN => ERR If you want both the length and indexes, please just use IDX.
-         LCS a b IDX LEN FOO => ERR syntax error
-         LCS a b MINMATCHLEN => ERR syntax error
-         LCS a b MINMATCHLEN x => ERR value is not an integer or out of range
-         SETRANGE a 20000 x => 20001
-         SETRANGE b 20000 x => 20001
-         LCS a b LEN => ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len
-         LCS a b => ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len
-         LCS a b FOO => ERR syntax error",
+        &[
+            ("LCS a", "-ERR wrong number of arguments for 'lcs' command"),
+            ("LCS a b FOO", "-ERR syntax error"),
+            (
+                "LCS a b IDX LEN",
+                "-ERR If you want both the length and indexes, please just use IDX.",
+            ),
+            ("LCS a b IDX LEN FOO", "-ERR syntax error"),
+            ("LCS a b MINMATCHLEN", "-ERR syntax error"),
+            (
+                "LCS a b MINMATCHLEN x",
+                "-ERR value is not an integer or out of range",
+            ),
+            ("SETRANGE a 20000 x", ":20001"),
+            ("SETRANGE b 20000 x", ":20001"),
+            (
+                "LCS a b LEN",
+                "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+            ),
+            (
+                "LCS a b",
+                "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+            ),
+            ("LCS a b FOO", "-ERR syntax error"),
+        ],
     );
 }
 

@@ -2,51 +2,69 @@ use std::time::Duration;
 
 use crate::Clock;
 use crate::Db;
-use crate::command::testing::{check, clocked};
+use crate::command::script::{db_at, script};
 use crate::prelude::*;
+
+/// When the databases here are opened, in milliseconds since the Unix epoch.
+const START_MS: u64 = 1_000_000;
 
 #[test]
 fn mset_and_msetnx_set_all_or_nothing() {
-    let (db, clock) = clocked();
-    check(
+    let (db, clock) = db_at(START_MS);
+    script(
         &db,
-        "MSET a 1 b 2 a 3 => OK
-         MGET a b c => [\"3\" \"2\" nil]
-         MGET a a => [\"3\" \"3\"]
-         MSETNX c 1 b 2 => 0
-         GET c => nil
-         MSETNX c 1 d 2 c 5 => 1
-         MGET c d => [\"5\" \"2\"]
-         SET e old PX 5 => OK",
+        &[
+            ("MSET a 1 b 2 a 3", "+OK"),
+            ("MGET a b c", "[\"3\" \"2\" nil]"),
+            ("MGET a a", "[\"3\" \"3\"]"),
+            ("MSETNX c 1 b 2", ":0"),
+            ("GET c", "nil"),
+            ("MSETNX c 1 d 2 c 5", ":1"),
+            ("MGET c d", "[\"5\" \"2\"]"),
+            ("SET e old PX 5", "+OK"),
+        ],
     );
     clock.advance(Duration::from_millis(6));
-    check(
+    script(
         &db,
-        "MGET e => [nil]
-         MSETNX e new f 1 => 1
-         MGET e f => [\"new\" \"1\"]",
+        &[
+            ("MGET e", "[nil]"),
+            ("MSETNX e new f 1", ":1"),
+            ("MGET e f", "[\"new\" \"1\"]"),
+        ],
     );
 }
 
 #[test]
 fn mset_takes_the_deadline_away() {
-    let (db, clock) = clocked();
-    check(&db, "SET a 1 PX 5 => OK\n MSET a 2 => OK");
+    let (db, clock) = db_at(START_MS);
+    script(&db, &[("SET a 1 PX 5", "+OK"), ("MSET a 2", "+OK")]);
     clock.advance(Duration::from_millis(6));
-    check(&db, "GET a => \"2\"");
+    script(&db, &[("GET a", "\"2\"")]);
 }
 
 #[test]
 fn odd_words_are_refused_with_the_name_of_the_command() {
     let db = Db::open_in_memory();
-    check(
+    script(
         &db,
-        "MSET => ERR wrong number of arguments for 'mset' command
-         MSET a => ERR wrong number of arguments for 'mset' command
-         MSET a b c => ERR wrong number of arguments for 'mset' command
-         MSETNX a b c => ERR wrong number of arguments for 'msetnx' command
-         MGET => ERR wrong number of arguments for 'mget' command
-         MGET a c => [nil nil]",
+        &[
+            ("MSET", "-ERR wrong number of arguments for 'mset' command"),
+            (
+                "MSET a",
+                "-ERR wrong number of arguments for 'mset' command",
+            ),
+            (
+                "MSET a b c",
+                "-ERR wrong number of arguments for 'mset' command",
+            ),
+            (
+                "MSETNX a b c",
+                "-ERR wrong number of arguments for 'msetnx' command",
+            ),
+            ("MGET", "-ERR wrong number of arguments for 'mget' command"),
+            ("MGET a c", "[nil nil]"),
+        ],
     );
 }
 

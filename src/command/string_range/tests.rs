@@ -2,37 +2,60 @@ use std::time::Duration;
 
 use super::clamp;
 use crate::Clock;
-use crate::command::testing::{check, clocked, say};
+use crate::command::script::{db_at, say, script};
 use crate::prelude::*;
 use crate::{CommandError, Db, Error};
+
+/// When the databases here are opened, in milliseconds since the Unix epoch.
+const START_MS: u64 = 1_000_000;
 
 #[test]
 fn ranges_are_clamped_as_in_redis() {
     let db = Db::open_in_memory();
-    check(
+    script(
         &db,
-        "SET k hello => OK
-         GETRANGE k 0 -1 => \"hello\"
-         GETRANGE k 1 3 => \"ell\"
-         GETRANGE k -3 -2 => \"ll\"
-         GETRANGE k 0 -100 => \"h\"
-         GETRANGE k -100 -200 => \"\"
-         GETRANGE k -200 -100 => \"h\"
-         GETRANGE k 3 1 => \"\"
-         GETRANGE k 5 9 => \"\"
-         GETRANGE k 4 9223372036854775807 => \"o\"
-         GETRANGE k -9223372036854775808 9223372036854775807 => \"hello\"
-         GETRANGE k 9223372036854775807 -9223372036854775808 => \"\"
-         SUBSTR k -2 -1 => \"lo\"
-         GETRANGE missing 0 -1 => \"\"
-         SETRANGE empty 0 \"\" => 0
-         GETRANGE empty 0 -1 => \"\"
-         STRLEN k => 5
-         STRLEN missing => 0
-         GETRANGE k 0 b => ERR value is not an integer or out of range
-         GETRANGE missing a 0 => ERR value is not an integer or out of range
-         GETRANGE k 0 => ERR wrong number of arguments for 'getrange' command
-         SUBSTR k 0 => ERR wrong number of arguments for 'substr' command",
+        &[
+            ("SET k hello", "+OK"),
+            ("GETRANGE k 0 -1", "\"hello\""),
+            ("GETRANGE k 1 3", "\"ell\""),
+            ("GETRANGE k -3 -2", "\"ll\""),
+            ("GETRANGE k 0 -100", "\"h\""),
+            ("GETRANGE k -100 -200", "\"\""),
+            ("GETRANGE k -200 -100", "\"h\""),
+            ("GETRANGE k 3 1", "\"\""),
+            ("GETRANGE k 5 9", "\"\""),
+            ("GETRANGE k 4 9223372036854775807", "\"o\""),
+            (
+                "GETRANGE k -9223372036854775808 9223372036854775807",
+                "\"hello\"",
+            ),
+            (
+                "GETRANGE k 9223372036854775807 -9223372036854775808",
+                "\"\"",
+            ),
+            ("SUBSTR k -2 -1", "\"lo\""),
+            ("GETRANGE missing 0 -1", "\"\""),
+            ("SETRANGE empty 0 ''", ":0"),
+            ("GETRANGE empty 0 -1", "\"\""),
+            ("STRLEN k", ":5"),
+            ("STRLEN missing", ":0"),
+            (
+                "GETRANGE k 0 b",
+                "-ERR value is not an integer or out of range",
+            ),
+            (
+                "GETRANGE missing a 0",
+                "-ERR value is not an integer or out of range",
+            ),
+            (
+                "GETRANGE k 0",
+                "-ERR wrong number of arguments for 'getrange' command",
+            ),
+            (
+                "SUBSTR k 0",
+                "-ERR wrong number of arguments for 'substr' command",
+            ),
+        ],
     );
 }
 
@@ -106,29 +129,49 @@ fn the_three_forms_of_a_range_agree() {
 #[test]
 fn setrange_fills_with_zeros_and_writes_nothing_for_nothing() {
     let db = Db::open_in_memory();
-    check(
+    script(
         &db,
-        "SETRANGE k 9223372036854775807 \"\" => 0
-         GET k => nil
-         SETRANGE k 2 ab => 4
-         GET k => \"\\x00\\x00ab\"
-         SETRANGE k 1 x => 4
-         SETRANGE k 4 yz => 6
-         GET k => \"\\x00xabyz\"
-         SETRANGE k 9223372036854775807 \"\" => 6
-         SETRANGE k -1 x => ERR offset is out of range
-         SETRANGE k -1 \"\" => ERR offset is out of range
-         SETRANGE k abc x => ERR value is not an integer or out of range
-         SETRANGE k 1.5 x => ERR value is not an integer or out of range
-         SETRANGE k 536870912 x => ERR string exceeds maximum allowed size (proto-max-bulk-len)
-         SETRANGE new 536870912 x => ERR string exceeds maximum allowed size (proto-max-bulk-len)
-         SETRANGE k 9223372036854775807 xx => ERR string exceeds maximum allowed size (proto-max-bulk-len)
-         STRLEN k => 6
-         GET new => nil
-         SETRANGE new 536870911 x => 536870912
-         GETRANGE new -2 -1 => \"\\x00x\"
-         APPEND new y => ERR string exceeds maximum allowed size (proto-max-bulk-len)
-         APPEND new \"\" => 536870912",
+        &[
+            ("SETRANGE k 9223372036854775807 ''", ":0"),
+            ("GET k", "nil"),
+            ("SETRANGE k 2 ab", ":4"),
+            ("GET k", "\"\\x00\\x00ab\""),
+            ("SETRANGE k 1 x", ":4"),
+            ("SETRANGE k 4 yz", ":6"),
+            ("GET k", "\"\\x00xabyz\""),
+            ("SETRANGE k 9223372036854775807 ''", ":6"),
+            ("SETRANGE k -1 x", "-ERR offset is out of range"),
+            ("SETRANGE k -1 ''", "-ERR offset is out of range"),
+            (
+                "SETRANGE k abc x",
+                "-ERR value is not an integer or out of range",
+            ),
+            (
+                "SETRANGE k 1.5 x",
+                "-ERR value is not an integer or out of range",
+            ),
+            (
+                "SETRANGE k 536870912 x",
+                "-ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            ),
+            (
+                "SETRANGE new 536870912 x",
+                "-ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            ),
+            (
+                "SETRANGE k 9223372036854775807 xx",
+                "-ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            ),
+            ("STRLEN k", ":6"),
+            ("GET new", "nil"),
+            ("SETRANGE new 536870911 x", ":536870912"),
+            ("GETRANGE new -2 -1", "\"\\x00x\""),
+            (
+                "APPEND new y",
+                "-ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            ),
+            ("APPEND new ''", ":536870912"),
+        ],
     );
     let past = db.set_range("k", u64::MAX, "x").unwrap_err();
     assert!(matches!(past, Error::Command(CommandError::StringTooLong)));
@@ -136,26 +179,35 @@ fn setrange_fills_with_zeros_and_writes_nothing_for_nothing() {
 
 #[test]
 fn append_creates_extends_and_keeps_the_deadline() {
-    let (db, clock) = clocked();
-    check(
+    let (db, clock) = db_at(START_MS);
+    script(
         &db,
-        "APPEND k one => 3
-         APPEND k \"\" => 3
-         APPEND k two => 6
-         GET k => \"onetwo\"
-         APPEND empty \"\" => 0
-         GET empty => \"\"
-         SET k v PX 5 => OK
-         APPEND k w => 2
-         SETRANGE k 0 x => 2",
+        &[
+            ("APPEND k one", ":3"),
+            ("APPEND k ''", ":3"),
+            ("APPEND k two", ":6"),
+            ("GET k", "\"onetwo\""),
+            ("APPEND empty ''", ":0"),
+            ("GET empty", "\"\""),
+            ("SET k v PX 5", "+OK"),
+            ("APPEND k w", ":2"),
+            ("SETRANGE k 0 x", ":2"),
+        ],
     );
     clock.advance(Duration::from_millis(6));
-    check(&db, "GET k => nil\n APPEND k new => 3\n GET k => \"new\"");
-    check(&db, "SET k v PX 5 => OK");
+    script(
+        &db,
+        &[
+            ("GET k", "nil"),
+            ("APPEND k new", ":3"),
+            ("GET k", "\"new\""),
+        ],
+    );
+    script(&db, &[("SET k v PX 5", "+OK")]);
     clock.advance(Duration::from_millis(6));
-    check(&db, "SETRANGE k 1 w => 2\n GET k => \"\\x00w\"");
+    script(&db, &[("SETRANGE k 1 w", ":2"), ("GET k", "\"\\x00w\"")]);
     clock.advance(Duration::from_millis(1_000_000));
-    assert_eq!(say(&db, "STRLEN k"), "2");
+    assert_eq!(say(&db, "STRLEN k"), ":2");
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl StorageFile for OsFile {
         }
     }
 
-    fn evict_cache(&self) -> io::Result<()> {
+    fn evict_cache(&self, _from: u64) -> io::Result<()> {
         Ok(())
     }
 

@@ -20,7 +20,7 @@ fn bytes_written_at_an_offset_are_read_back() {
     file.sync_data().unwrap();
     file.sync_all().unwrap();
     storage.sync_dir().unwrap();
-    file.evict_cache().unwrap();
+    file.evict_cache(0).unwrap();
     let mut back = [9; 8];
     assert_eq!(file.read_at(&mut back, 0).unwrap(), 5);
     assert_eq!(&back[..5], b"\0\0abc");

@@ -232,8 +232,8 @@ impl StorageFile for OsFile {
         }
     }
 
-    fn evict_cache(&self) -> io::Result<()> {
-        evict(&self.file)
+    fn evict_cache(&self, from: u64) -> io::Result<()> {
+        evict(&self.file, from)
     }
 
     fn identity(&self) -> io::Result<FileIdentity> {
@@ -290,13 +290,16 @@ fn allocate(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn evict(file: &File) -> io::Result<()> {
+fn evict(file: &File, from: u64) -> io::Result<()> {
+    /// The kernel keeps what lies only partly in the range: no page of its cache is larger than this.
+    const CACHE_PAGE_MAX: u64 = 2 << 20;
+    let from = from - from % CACHE_PAGE_MAX;
     let advice = rustix::fs::Advice::DontNeed;
-    retry(|| rustix::fs::fadvise(file, 0, None, advice))
+    retry(|| rustix::fs::fadvise(file, from, None, advice))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn evict(_file: &File) -> io::Result<()> {
+fn evict(_file: &File, _from: u64) -> io::Result<()> {
     Ok(())
 }
 

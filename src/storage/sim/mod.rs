@@ -742,9 +742,12 @@ impl StorageFile for SimFile {
         plan.done(holder == self.handle)
     }
 
-    fn evict_cache(&self) -> io::Result<()> {
+    fn evict_cache(&self, from: u64) -> io::Result<()> {
         let (mut disk, plan) = self.enter(SimCall::Evict)?;
-        disk.record(Event::Evict { inode: self.inode });
+        disk.record(Event::Evict {
+            inode: self.inode,
+            from,
+        });
         plan.done(())
     }
 

@@ -261,9 +261,10 @@ impl Inode {
     }
 
     /// Clean pages leave the cache; the disk turns out to have none of what is in limbo.
-    fn evict(&mut self) {
-        let mut numbers = self.live.filled_from(0);
-        numbers.extend(self.durable.filled_from(0));
+    fn evict(&mut self, from: u64) {
+        let first = from / SECTOR as u64;
+        let mut numbers = self.live.filled_from(first);
+        numbers.extend(self.durable.filled_from(first));
         for number in numbers {
             if !self.pending.contains_key(&number) {
                 self.live.set_sector(number, self.durable.sector(number));
@@ -349,6 +350,7 @@ pub(super) enum Event {
     },
     Evict {
         inode: usize,
+        from: u64,
     },
     Flip {
         inode: usize,
@@ -389,7 +391,7 @@ impl fmt::Display for Event {
             ),
             Self::SetLen { inode, len } => write!(f, "set length #{inode} to {len}"),
             Self::Sync { inode, failed } => write!(f, "sync #{inode}{}", failure(*failed)),
-            Self::Evict { inode } => write!(f, "evict #{inode}"),
+            Self::Evict { inode, from } => write!(f, "evict #{inode} from {from}"),
             Self::Flip { inode, offset, bit } => write!(f, "flip #{inode} byte {offset} bit {bit}"),
         }
     }
@@ -443,7 +445,7 @@ impl Model {
                 inode,
                 failed: true,
             } => self.inodes[*inode].fail_sync(),
-            Event::Evict { inode } => self.inodes[*inode].evict(),
+            Event::Evict { inode, from } => self.inodes[*inode].evict(*from),
             Event::Flip { inode, offset, bit } => self.inodes[*inode].flip(*offset, *bit),
         }
     }

@@ -228,7 +228,7 @@ fn a_failed_sync_marks_the_bytes_clean_and_a_second_one_writes_nothing() {
         [Some(b"A".to_vec()), Some(b"B".to_vec())].into()
     );
     assert_eq!(disk.read("f").unwrap(), b"B");
-    file.evict_cache().unwrap();
+    file.evict_cache(0).unwrap();
     assert_eq!(disk.read("f").unwrap(), b"A");
     assert_eq!(images(&disk, "f"), [Some(b"A".to_vec())].into());
 }
@@ -283,7 +283,7 @@ fn dirty_bytes_stay_when_the_cache_is_evicted() {
     let disk = SimDisk::new();
     let file = named_file(&disk, "f", b"A");
     file.write_at(b"B", 0).unwrap();
-    file.evict_cache().unwrap();
+    file.evict_cache(0).unwrap();
     assert_eq!(disk.read("f").unwrap(), b"B");
     file.sync_data().unwrap();
     assert_eq!(images(&disk, "f"), [Some(b"B".to_vec())].into());

@@ -312,6 +312,47 @@ fn a_dropped_compaction_leaves_nothing_and_a_second_one_waits_its_turn() {
 }
 
 #[test]
+fn a_new_file_whose_write_or_sync_failed_is_never_used() {
+    for call in [SimCall::Write, SimCall::Sync] {
+        let disk = SimDisk::without_history();
+        let (store, _, _) = open(&disk, 1).unwrap();
+        let at = put(&store, b"old", Ack::Always).unwrap();
+        let mut compaction = store.begin_compaction(&plan(2, at)).unwrap();
+        disk.inject(Fault::on(call, 0, eio()));
+        let block = vec![1; 33 << 20];
+        compaction.write_block(0, 1, &block).unwrap_err();
+        disk.clear_faults();
+        compaction.finish().unwrap_err();
+        drop(store);
+        assert_eq!(peek(&disk).unwrap().1.all(), [b"old".to_vec()]);
+        assert_eq!(disk.list(".").unwrap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_buffered_commit_on_a_lost_or_closed_log_is_no_success() {
+    let disk = SimDisk::new();
+    let (store, _, _) = open(&disk, 1).unwrap();
+    let log = store.log();
+    let early = log.append(0, 1, b"x").unwrap();
+    disk.inject(Fault::on(SimCall::Write, 0, eio()));
+    assert!(lost(log.flush()));
+    assert!(lost(log.commit(early.end_lsn, Ack::Buffered)));
+    drop(store);
+    disk.clear_faults();
+    let (store, _, _) = open(&disk, 2).unwrap();
+    store.close(0).unwrap();
+    let late = store.log().append(0, 1, b"x").unwrap();
+    for ack in [Ack::Always, Ack::EverySec, Ack::No, Ack::Buffered] {
+        let refused = store.log().commit(late.end_lsn, ack);
+        assert!(
+            matches!(refused, Err(StorageError::Closed)),
+            "{ack:?} {refused:?}"
+        );
+    }
+}
+
+#[test]
 fn a_directory_that_cannot_be_synced_after_the_rename_needs_a_heal() {
     let disk = SimDisk::new();
     let (store, _, _) = open(&disk, 1).unwrap();

@@ -35,7 +35,8 @@ fn groups_for(count: usize, live: usize, steps: usize) -> usize {
         .clamp(1, MAX_GROUPS)
 }
 
-/// Room to grow that a page is given beyond its need.
+/// Room to grow that a page is given beyond its need. An eighth saves 4 bytes a key of 80 but copies
+/// pages twice as often: inserts into a large map then cost a fifth more.
 fn headroom(live: usize) -> usize {
     live / 4
 }
