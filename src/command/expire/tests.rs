@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::command::testing::{db_at, script};
+use crate::command::script::{db_at, script};
 use crate::prelude::*;
 use crate::{ExpireOptions, Ttl};
 
@@ -10,37 +10,37 @@ fn deadlines_are_set_in_every_unit() {
     script(
         &db,
         &[
-            ("EXPIRE k 10", "0"),
-            ("TTL k", "-2"),
-            ("PTTL k", "-2"),
-            ("EXPIRETIME k", "-2"),
-            ("PEXPIRETIME k", "-2"),
-            ("PERSIST k", "0"),
-            ("SET k v", "OK"),
-            ("TTL k", "-1"),
-            ("PTTL k", "-1"),
-            ("EXPIRETIME k", "-1"),
-            ("PEXPIRETIME k", "-1"),
-            ("PERSIST k", "0"),
-            ("EXPIRE k 10", "1"),
-            ("PEXPIRETIME k", "20000"),
-            ("EXPIRETIME k", "20"),
-            ("PTTL k", "10000"),
-            ("TTL k", "10"),
-            ("PEXPIRE k 1500", "1"),
-            ("PTTL k", "1500"),
-            ("TTL k", "2"),
-            ("PEXPIRE k 1499", "1"),
-            ("TTL k", "1"),
-            ("PEXPIRE k 499", "1"),
-            ("TTL k", "0"),
-            ("EXPIREAT k 30", "1"),
-            ("PEXPIRETIME k", "30000"),
-            ("PEXPIREAT k 30501", "1"),
-            ("PEXPIRETIME k", "30501"),
-            ("EXPIRETIME k", "31"),
-            ("PERSIST k", "1"),
-            ("TTL k", "-1"),
+            ("EXPIRE k 10", ":0"),
+            ("TTL k", ":-2"),
+            ("PTTL k", ":-2"),
+            ("EXPIRETIME k", ":-2"),
+            ("PEXPIRETIME k", ":-2"),
+            ("PERSIST k", ":0"),
+            ("SET k v", "+OK"),
+            ("TTL k", ":-1"),
+            ("PTTL k", ":-1"),
+            ("EXPIRETIME k", ":-1"),
+            ("PEXPIRETIME k", ":-1"),
+            ("PERSIST k", ":0"),
+            ("EXPIRE k 10", ":1"),
+            ("PEXPIRETIME k", ":20000"),
+            ("EXPIRETIME k", ":20"),
+            ("PTTL k", ":10000"),
+            ("TTL k", ":10"),
+            ("PEXPIRE k 1500", ":1"),
+            ("PTTL k", ":1500"),
+            ("TTL k", ":2"),
+            ("PEXPIRE k 1499", ":1"),
+            ("TTL k", ":1"),
+            ("PEXPIRE k 499", ":1"),
+            ("TTL k", ":0"),
+            ("EXPIREAT k 30", ":1"),
+            ("PEXPIRETIME k", ":30000"),
+            ("PEXPIREAT k 30501", ":1"),
+            ("PEXPIRETIME k", ":30501"),
+            ("EXPIRETIME k", ":31"),
+            ("PERSIST k", ":1"),
+            ("TTL k", ":-1"),
         ],
     );
 }
@@ -58,19 +58,19 @@ fn a_deadline_that_is_not_after_now_removes_the_key() {
         "PEXPIREAT k 10000",
         "PEXPIREAT k -9223372036854775808",
     ] {
-        script(&db, &[("SET k v", "OK"), (line, "1"), ("DBSIZE", "0")]);
+        script(&db, &[("SET k v", "+OK"), (line, ":1"), ("DBSIZE", ":0")]);
     }
     script(
         &db,
         &[
-            ("SET k v", "OK"),
-            ("PEXPIREAT k 10001", "1"),
-            ("EXISTS k", "1"),
+            ("SET k v", "+OK"),
+            ("PEXPIREAT k 10001", ":1"),
+            ("EXISTS k", ":1"),
             // The conditions come first.
-            ("EXPIRE k -1 GT", "0"),
-            ("EXISTS k", "1"),
-            ("EXPIRE k -1 LT", "1"),
-            ("EXISTS k", "0"),
+            ("EXPIRE k -1 GT", ":0"),
+            ("EXISTS k", ":1"),
+            ("EXPIRE k -1 LT", ":1"),
+            ("EXISTS k", ":0"),
         ],
     );
 }
@@ -81,21 +81,21 @@ fn conditions_hold_or_nothing_changes() {
     script(
         &db,
         &[
-            ("SET k v", "OK"),
-            ("EXPIRE k 10 GT", "0"),
-            ("EXPIRE k 10 XX", "0"),
-            ("EXPIRE k 10 XX LT", "0"),
-            ("TTL k", "-1"),
-            ("EXPIRE k 10 LT", "1"),
-            ("EXPIRE k 100 nx", "0"),
-            ("EXPIRE k 10 GT", "0"),
-            ("EXPIRE k 10 LT", "0"),
-            ("EXPIRE k 11 XX gt", "1"),
-            ("EXPIRE k 10 xx lt", "1"),
-            ("TTL k", "10"),
-            ("PERSIST k", "1"),
-            ("EXPIRE k 20 NX NX", "1"),
-            ("TTL k", "20"),
+            ("SET k v", "+OK"),
+            ("EXPIRE k 10 GT", ":0"),
+            ("EXPIRE k 10 XX", ":0"),
+            ("EXPIRE k 10 XX LT", ":0"),
+            ("TTL k", ":-1"),
+            ("EXPIRE k 10 LT", ":1"),
+            ("EXPIRE k 100 nx", ":0"),
+            ("EXPIRE k 10 GT", ":0"),
+            ("EXPIRE k 10 LT", ":0"),
+            ("EXPIRE k 11 XX gt", ":1"),
+            ("EXPIRE k 10 xx lt", ":1"),
+            ("TTL k", ":10"),
+            ("PERSIST k", ":1"),
+            ("EXPIRE k 20 NX NX", ":1"),
+            ("TTL k", ":20"),
         ],
     );
 }
@@ -103,10 +103,10 @@ fn conditions_hold_or_nothing_changes() {
 #[test]
 fn errors_come_in_the_order_of_redis() {
     let (db, _clock) = db_at(10_000);
-    let nx = "ERR NX and XX, GT or LT options at the same time are not compatible";
-    let gt = "ERR GT and LT options at the same time are not compatible";
-    let int = "ERR value is not an integer or out of range";
-    let arity = "ERR wrong number of arguments for 'expire' command";
+    let nx = "-ERR NX and XX, GT or LT options at the same time are not compatible";
+    let gt = "-ERR GT and LT options at the same time are not compatible";
+    let int = "-ERR value is not an integer or out of range";
+    let arity = "-ERR wrong number of arguments for 'expire' command";
     script(
         &db,
         &[
@@ -119,13 +119,19 @@ fn errors_come_in_the_order_of_redis() {
             ("EXPIRE k x", int),
             ("EXPIRE k 1.5", int),
             ("EXPIRE k 9223372036854775808", int),
-            ("EXPIRE k x FOO", "ERR Unsupported option FOO"),
-            (r"EXPIRE k 1 a\x0d\x0ab\x00c", "ERR Unsupported option a  b"),
+            ("EXPIRE k x FOO", "-ERR Unsupported option FOO"),
+            (
+                r"EXPIRE k 1 a\x0d\x0ab\x00c",
+                "-ERR Unsupported option a  b",
+            ),
             ("EXPIRE k", arity),
-            ("TTL k k", "ERR wrong number of arguments for 'ttl' command"),
+            (
+                "TTL k k",
+                "-ERR wrong number of arguments for 'ttl' command",
+            ),
             (
                 "PERSIST",
-                "ERR wrong number of arguments for 'persist' command",
+                "-ERR wrong number of arguments for 'persist' command",
             ),
         ],
     );
@@ -134,7 +140,7 @@ fn errors_come_in_the_order_of_redis() {
 #[test]
 fn deadlines_beyond_64_bits_are_refused_before_the_key_is_looked_at() {
     let (db, _clock) = db_at(10_000);
-    let refusal = |name: &str| format!("ERR invalid expire time in '{name}' command");
+    let refusal = |name: &str| format!("-ERR invalid expire time in '{name}' command");
     script(
         &db,
         &[
@@ -145,15 +151,15 @@ fn deadlines_beyond_64_bits_are_refused_before_the_key_is_looked_at() {
             ("PEXPIRE k 9223372036854765808", &refusal("pexpire")),
             ("EXPIREAT k 9223372036854776", &refusal("expireat")),
             ("EXPIREAT k -9223372036854776", &refusal("expireat")),
-            ("PEXPIREAT k 9223372036854775807", "0"),
-            ("PEXPIRE k 9223372036854765807", "0"),
-            ("SET k v", "OK"),
-            ("PEXPIREAT k 9223372036854775807", "1"),
-            ("PEXPIRETIME k", "9223372036854775807"),
-            ("EXPIRETIME k", "9223372036854776"),
-            ("PTTL k", "9223372036854765807"),
-            ("EXPIREAT k 9223372036854775", "1"),
-            ("PEXPIRETIME k", "9223372036854775000"),
+            ("PEXPIREAT k 9223372036854775807", ":0"),
+            ("PEXPIRE k 9223372036854765807", ":0"),
+            ("SET k v", "+OK"),
+            ("PEXPIREAT k 9223372036854775807", ":1"),
+            ("PEXPIRETIME k", ":9223372036854775807"),
+            ("EXPIRETIME k", ":9223372036854776"),
+            ("PTTL k", ":9223372036854765807"),
+            ("EXPIREAT k 9223372036854775", ":1"),
+            ("PEXPIRETIME k", ":9223372036854775000"),
         ],
     );
 }

@@ -1,19 +1,18 @@
 use crate::command::reply::Reply;
-use crate::command::testing::{db_at, say, script, words};
+use crate::command::script::{db_at, script, show, words};
 
 #[test]
 fn a_row_is_listed_in_redis_shape() {
     let (db, _clock) = db_at(0);
-    let get = "[[\"get\" 2 [readonly fast] 1 1 1 [@read @string @fast] [] \
-               [{\"flags\": [RO access], \
-               \"begin_search\": {\"type\": \"index\", \"spec\": {\"index\": 1}}, \
-               \"find_keys\": {\"type\": \"range\", \
-               \"spec\": {\"lastkey\": 0, \"keystep\": 1, \"limit\": 0}}}] []]]";
-    let ping = "[[\"ping\" -1 [fast] 0 0 0 [@fast @connection] [] [] []]]";
-    let time = "[[\"time\" 1 [loading stale fast] 0 0 0 [@fast] [] [] []]]";
-    let docs = "{\"dbsize\": {\"summary\": \"Counts all keys, those that have expired and are not \
-                removed yet included.\", \"since\": \"1.0.0\", \"group\": \"server\", \
-                \"complexity\": \"O(1)\"}}";
+    let get = "[[\"get\" :2 [+readonly +fast] :1 :1 :1 [+@read +@string +@fast] [] \
+               [{\"flags\"=[+RO +access] \
+               \"begin_search\"={\"type\"=\"index\" \"spec\"={\"index\"=:1}} \
+               \"find_keys\"={\"type\"=\"range\" \
+               \"spec\"={\"lastkey\"=:0 \"keystep\"=:1 \"limit\"=:0}}}] []]]";
+    let ping = "[[\"ping\" :-1 [+fast] :0 :0 :0 [+@fast +@connection] [] [] []]]";
+    let time = "[[\"time\" :1 [+loading +stale +fast] :0 :0 :0 [+@fast] [] [] []]]";
+    let docs = "{\"dbsize\"={\"summary\"=\"Counts all keys, those that have expired and are not removed \
+                yet included.\" \"since\"=\"1.0.0\" \"group\"=\"server\" \"complexity\"=\"O(1)\"}}";
     script(
         &db,
         &[
@@ -25,14 +24,16 @@ fn a_row_is_listed_in_redis_shape() {
             ("COMMAND DOCS foo", "{}"),
         ],
     );
-    let object = say(&db, "COMMAND INFO OBJECT object|encoding");
-    assert!(object.starts_with("[[\"object\" -2 [] 0 0 0 [@slow] [] [] [[\"object|encoding\" 3"));
-    let keys = say(&db, "COMMAND INFO keys flushall dbsize object|help");
+    let object = show(&db.execute(&words("COMMAND INFO OBJECT object|encoding")));
+    assert!(
+        object.starts_with("[[\"object\" :-2 [] :0 :0 :0 [+@slow] [] [] [[\"object|encoding\" :3")
+    );
+    let keys = show(&db.execute(&words("COMMAND INFO keys flushall dbsize object|help")));
     for part in [
-        "[@keyspace @read @slow @dangerous]",
-        "[@keyspace @write @slow @dangerous]",
-        "[@keyspace @read @fast]",
-        "[@keyspace @slow]",
+        "[+@keyspace +@read +@slow +@dangerous]",
+        "[+@keyspace +@write +@slow +@dangerous]",
+        "[+@keyspace +@read +@fast]",
+        "[+@keyspace +@slow]",
     ] {
         assert!(keys.contains(part), "{part} in {keys}");
     }
@@ -77,11 +78,11 @@ fn lists_are_filtered() {
             ),
             ("COMMAND LIST FILTERBY ACLCAT @dangerous", "[]"),
             ("COMMAND LIST FILTERBY MODULE x", "[]"),
-            ("COMMAND LIST FILTERBY", "ERR syntax error"),
-            ("COMMAND LIST FILTERBY MODULE", "ERR syntax error"),
-            ("COMMAND LIST FILTERBY MODULE a b", "ERR syntax error"),
-            ("COMMAND LIST FILTERBY FOO x", "ERR syntax error"),
-            ("COMMAND LIST FOO BAR x", "ERR syntax error"),
+            ("COMMAND LIST FILTERBY", "-ERR syntax error"),
+            ("COMMAND LIST FILTERBY MODULE", "-ERR syntax error"),
+            ("COMMAND LIST FILTERBY MODULE a b", "-ERR syntax error"),
+            ("COMMAND LIST FILTERBY FOO x", "-ERR syntax error"),
+            ("COMMAND LIST FOO BAR x", "-ERR syntax error"),
         ],
     );
 }
@@ -89,10 +90,10 @@ fn lists_are_filtered() {
 #[test]
 fn keys_are_found_among_the_words() {
     let (db, _clock) = db_at(0);
-    let arguments = "ERR Invalid number of arguments specified for command";
-    let no_keys = "ERR The command has no key arguments";
-    let unknown = "ERR Invalid command specified";
-    let arity = "ERR wrong number of arguments for 'command|getkeys' command";
+    let arguments = "-ERR Invalid number of arguments specified for command";
+    let no_keys = "-ERR The command has no key arguments";
+    let unknown = "-ERR Invalid command specified";
+    let arity = "-ERR wrong number of arguments for 'command|getkeys' command";
     script(
         &db,
         &[
@@ -111,11 +112,11 @@ fn keys_are_found_among_the_words() {
             ("COMMAND GETKEYS", arity),
             (
                 "COMMAND COUNT x",
-                "ERR wrong number of arguments for 'command|count' command",
+                "-ERR wrong number of arguments for 'command|count' command",
             ),
             (
                 "COMMAND FOO",
-                "ERR unknown subcommand 'FOO'. Try COMMAND HELP.",
+                "-ERR unknown subcommand 'FOO'. Try COMMAND HELP.",
             ),
         ],
     );

@@ -1,8 +1,8 @@
-use crate::command::testing::{db_at, script};
+use crate::command::script::{db_at, script};
 use crate::prelude::*;
 use crate::{CommandError, Db, Error, KeyType, Ttl};
 
-const WRONG: &str = "ERR wrong number of arguments for";
+const WRONG: &str = "-ERR wrong number of arguments for";
 
 #[test]
 fn keys_are_counted_as_often_as_they_are_named() {
@@ -10,14 +10,14 @@ fn keys_are_counted_as_often_as_they_are_named() {
     script(
         &db,
         &[
-            ("SET a 1", "OK"),
-            ("SET b 2", "OK"),
-            ("EXISTS a", "1"),
-            ("EXISTS a a b c", "3"),
-            ("TOUCH a b c", "2"),
-            ("DEL a a", "1"),
-            ("UNLINK a b c", "1"),
-            ("EXISTS a b", "0"),
+            ("SET a 1", "+OK"),
+            ("SET b 2", "+OK"),
+            ("EXISTS a", ":1"),
+            ("EXISTS a a b c", ":3"),
+            ("TOUCH a b c", ":2"),
+            ("DEL a a", ":1"),
+            ("UNLINK a b c", ":1"),
+            ("EXISTS a b", ":0"),
             ("DEL", &format!("{WRONG} 'del' command")),
             ("UNLINK", &format!("{WRONG} 'unlink' command")),
             ("EXISTS", &format!("{WRONG} 'exists' command")),
@@ -32,13 +32,13 @@ fn keys_are_bytes_of_any_kind() {
     script(
         &db,
         &[
-            (r"SET \x00\xff\x0a v", "OK"),
-            ("SET \"\" empty", "OK"),
-            (r#"EXISTS \x00\xff\x0a "" \x00"#, "2"),
-            ("TYPE \"\"", "string"),
-            ("TYPE gone", "none"),
-            (r"RENAME \x00\xff\x0a \xff", "OK"),
-            (r#"DEL "" \xff"#, "2"),
+            (r"SET \x00\xff\x0a v", "+OK"),
+            ("SET '' empty", "+OK"),
+            (r"EXISTS \x00\xff\x0a '' \x00", ":2"),
+            ("TYPE ''", "+string"),
+            ("TYPE gone", "+none"),
+            (r"RENAME \x00\xff\x0a \xff", "+OK"),
+            (r"DEL '' \xff", ":2"),
         ],
     );
 }
@@ -46,23 +46,23 @@ fn keys_are_bytes_of_any_kind() {
 #[test]
 fn an_expired_key_is_not_there() {
     let (db, clock) = db_at(1_000);
-    script(&db, &[("SET a 1", "OK"), ("PEXPIREAT a 2000", "1")]);
+    script(&db, &[("SET a 1", "+OK"), ("PEXPIREAT a 2000", ":1")]);
     clock.set_ms(2_000);
-    script(&db, &[("EXISTS a", "1")]);
+    script(&db, &[("EXISTS a", ":1")]);
     clock.set_ms(2_001);
     script(
         &db,
         &[
-            ("EXISTS a", "0"),
-            ("TOUCH a", "0"),
-            ("TYPE a", "none"),
-            ("RENAME a b", "ERR no such key"),
-            ("RENAMENX a b", "ERR no such key"),
-            ("COPY a b", "0"),
+            ("EXISTS a", ":0"),
+            ("TOUCH a", ":0"),
+            ("TYPE a", "+none"),
+            ("RENAME a b", "-ERR no such key"),
+            ("RENAMENX a b", "-ERR no such key"),
+            ("COPY a b", ":0"),
             ("RANDOMKEY", "nil"),
-            ("DBSIZE", "1"),
-            ("DEL a", "0"),
-            ("DBSIZE", "0"),
+            ("DBSIZE", ":1"),
+            ("DEL a", ":0"),
+            ("DBSIZE", ":0"),
         ],
     );
 }
@@ -73,73 +73,73 @@ fn rename_moves_value_and_deadline_over_what_is_there() {
     script(
         &db,
         &[
-            ("RENAME a b", "ERR no such key"),
-            ("RENAME a a", "ERR no such key"),
-            ("RENAMENX a a", "ERR no such key"),
-            ("SET a 1", "OK"),
-            ("PEXPIREAT a 5000", "1"),
-            ("SET b 2", "OK"),
-            ("PEXPIREAT b 9000", "1"),
-            ("RENAME a a", "OK"),
-            ("RENAMENX a a", "0"),
-            ("RENAMENX a b", "0"),
+            ("RENAME a b", "-ERR no such key"),
+            ("RENAME a a", "-ERR no such key"),
+            ("RENAMENX a a", "-ERR no such key"),
+            ("SET a 1", "+OK"),
+            ("PEXPIREAT a 5000", ":1"),
+            ("SET b 2", "+OK"),
+            ("PEXPIREAT b 9000", ":1"),
+            ("RENAME a a", "+OK"),
+            ("RENAMENX a a", ":0"),
+            ("RENAMENX a b", ":0"),
             ("GET b", "\"2\""),
-            ("RENAME a b", "OK"),
+            ("RENAME a b", "+OK"),
             ("GET a", "nil"),
             ("GET b", "\"1\""),
-            ("PEXPIRETIME b", "5000"),
-            ("RENAMENX b c", "1"),
-            ("PEXPIRETIME c", "5000"),
-            ("SET d 4", "OK"),
-            ("RENAME d c", "OK"),
-            ("PEXPIRETIME c", "-1"),
+            ("PEXPIRETIME b", ":5000"),
+            ("RENAMENX b c", ":1"),
+            ("PEXPIRETIME c", ":5000"),
+            ("SET d 4", "+OK"),
+            ("RENAME d c", "+OK"),
+            ("PEXPIRETIME c", ":-1"),
             ("RENAME a", &format!("{WRONG} 'rename' command")),
             ("RENAMENX a b c", &format!("{WRONG} 'renamenx' command")),
-            ("SET old 1", "OK"),
-            ("PEXPIREAT old 1500", "1"),
+            ("SET old 1", "+OK"),
+            ("PEXPIREAT old 1500", ":1"),
         ],
     );
     clock.set_ms(2_000);
     // What has expired is no obstacle.
-    script(&db, &[("RENAMENX c old", "1"), ("GET old", "\"4\"")]);
+    script(&db, &[("RENAMENX c old", ":1"), ("GET old", "\"4\"")]);
 }
 
 #[test]
 fn copy_takes_value_and_deadline() {
     let (db, _clock) = db_at(1_000);
-    let same = "ERR source and destination objects are the same";
-    let int32 = "ERR value is out of range, value must between -2147483648 and 2147483647";
+    let same = "-ERR source and destination objects are the same";
+    let int32 = "-ERR value is out of range, value must between -2147483648 and 2147483647";
     script(
         &db,
         &[
-            ("COPY a b", "0"),
-            ("SET a 1", "OK"),
-            ("PEXPIREAT a 5000", "1"),
-            ("COPY a b", "1"),
-            ("PEXPIRETIME b", "5000"),
-            ("SET b 2", "OK"),
-            ("COPY a b", "0"),
-            ("COPY a b replace", "1"),
+            ("COPY a b", ":0"),
+            ("SET a 1", "+OK"),
+            ("PEXPIREAT a 5000", ":1"),
+            ("COPY a b", ":1"),
+            ("PEXPIRETIME b", ":5000"),
+            ("SET b 2", "+OK"),
+            ("COPY a b", ":0"),
+            ("COPY a b replace", ":1"),
             ("GET b", "\"1\""),
-            ("PEXPIRETIME b", "5000"),
-            ("COPY a b REPLACE REPLACE DB 0 DB 0", "1"),
+            ("PEXPIRETIME b", ":5000"),
+            ("COPY a b REPLACE REPLACE DB 0 DB 0", ":1"),
             ("COPY a a", same),
             ("COPY gone gone REPLACE", same),
             ("COPY a a DB 0", same),
-            ("COPY a b DB 1", "ERR DB index is out of range"),
-            ("COPY a b DB -1", "ERR DB index is out of range"),
+            ("COPY a b DB 1", "-ERR DB index is out of range"),
+            ("COPY a b DB -1", "-ERR DB index is out of range"),
             (
                 "COPY a b DB x",
-                "ERR value is not an integer or out of range",
+                "-ERR value is not an integer or out of range",
             ),
             ("COPY a b DB 2147483648", int32),
-            ("COPY a b DB", "ERR syntax error"),
-            ("COPY a b REPLACE DB", "ERR syntax error"),
+            ("COPY a b DB", "-ERR syntax error"),
+            ("COPY a b REPLACE DB", "-ERR syntax error"),
             (
                 "COPY a b DB x FOO",
-                "ERR value is not an integer or out of range",
+                "-ERR value is not an integer or out of range",
             ),
-            ("COPY a b FOO DB x", "ERR syntax error"),
+            ("COPY a b FOO DB x", "-ERR syntax error"),
             ("COPY a", &format!("{WRONG} 'copy' command")),
         ],
     );

@@ -1,4 +1,4 @@
-use crate::command::testing::{db_at, say, script};
+use crate::command::script::{db_at, script, show};
 use crate::prelude::*;
 use crate::{Db, KeyType};
 
@@ -37,26 +37,26 @@ fn what_is_asked_about_a_key_has_redis_replies() {
             ("OBJECT REFCOUNT k", "nil"),
             ("OBJECT IDLETIME k", "nil"),
             ("OBJECT FREQ k", "nil"),
-            ("SET k 9999", "OK"),
+            ("SET k 9999", "+OK"),
             ("object Encoding k", "\"int\""),
-            ("OBJECT REFCOUNT k", "2147483647"),
-            ("OBJECT IDLETIME k", "0"),
+            ("OBJECT REFCOUNT k", ":2147483647"),
+            ("OBJECT IDLETIME k", ":0"),
             (
                 "OBJECT FREQ k",
-                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
+                "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
                  note that when switching between policies at runtime LRU and LFU data will take some \
                  time to adjust.",
             ),
-            ("SET k 10000", "OK"),
-            ("OBJECT REFCOUNT k", "1"),
-            ("SET k -1", "OK"),
-            ("OBJECT REFCOUNT k", "1"),
-            ("SET k text", "OK"),
-            ("OBJECT REFCOUNT k", "1"),
-            ("RENAME k kk", "OK"),
-            ("COPY kk k", "1"),
+            ("SET k 10000", "+OK"),
+            ("OBJECT REFCOUNT k", ":1"),
+            ("SET k -1", "+OK"),
+            ("OBJECT REFCOUNT k", ":1"),
+            ("SET k text", "+OK"),
+            ("OBJECT REFCOUNT k", ":1"),
+            ("RENAME k kk", "+OK"),
+            ("COPY kk k", ":1"),
             ("OBJECT ENCODING k", "\"embstr\""),
-            ("PEXPIREAT k 2000", "1"),
+            ("PEXPIREAT k 2000", ":1"),
         ],
     );
     clock.set_ms(3_000);
@@ -68,7 +68,7 @@ fn subcommands_have_their_own_arity_and_errors() {
     let db = Db::open_in_memory();
     let long = "x".repeat(200);
     let clipped = format!(
-        "ERR unknown subcommand '{}'. Try OBJECT HELP.",
+        "-ERR unknown subcommand '{}'. Try OBJECT HELP.",
         "x".repeat(128)
     );
     script(
@@ -76,36 +76,36 @@ fn subcommands_have_their_own_arity_and_errors() {
         &[
             (
                 "OBJECT",
-                "ERR wrong number of arguments for 'object' command",
+                "-ERR wrong number of arguments for 'object' command",
             ),
             (
                 "OBJECT FOO",
-                "ERR unknown subcommand 'FOO'. Try OBJECT HELP.",
+                "-ERR unknown subcommand 'FOO'. Try OBJECT HELP.",
             ),
             (
                 "object Foo a",
-                "ERR unknown subcommand 'Foo'. Try OBJECT HELP.",
+                "-ERR unknown subcommand 'Foo'. Try OBJECT HELP.",
             ),
             (&format!("OBJECT {long}"), &clipped),
             (
                 "OBJECT ENCODING",
-                "ERR wrong number of arguments for 'object|encoding' command",
+                "-ERR wrong number of arguments for 'object|encoding' command",
             ),
             (
                 "OBJECT ENCODING a b",
-                "ERR wrong number of arguments for 'object|encoding' command",
+                "-ERR wrong number of arguments for 'object|encoding' command",
             ),
             (
                 "OBJECT HELP x",
-                "ERR wrong number of arguments for 'object|help' command",
+                "-ERR wrong number of arguments for 'object|help' command",
             ),
             (
                 "OBJECT|ENCODING a",
-                "ERR unknown command 'OBJECT|ENCODING', with args beginning with: 'a' ",
+                "-ERR unknown command 'OBJECT|ENCODING', with args beginning with: 'a' ",
             ),
         ],
     );
-    let help = say(&db, "OBJECT HELP");
-    assert!(help.starts_with("[OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    let help = show(&db.execute(&["OBJECT", "HELP"]));
+    assert!(help.starts_with("[+OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
     assert_eq!(KeyType::String.name(), "string");
 }

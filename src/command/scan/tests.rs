@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::parse_cursor;
-use crate::command::testing::{Numbers, db_at, script};
+use crate::command::script::{Numbers, db_at, script, show, words};
 use crate::prelude::*;
 use crate::{Db, KeyType, ScanOptions};
 
@@ -96,33 +96,27 @@ fn options_filter_what_is_answered_and_not_what_is_walked() {
     assert_eq!(db.keys("*:7").unwrap().len(), 2);
     assert_eq!(db.keys("*").unwrap().len(), 100);
     assert_eq!(db.snapshot().unwrap().keys("city:*").unwrap().len(), 50);
-    script(
-        &db,
-        &[
-            ("SCAN 0 COUNT 1000 TYPE zset", "[\"0\" []]"),
-            (
-                "SCAN 0 count 1000 Match user:7 type STRING",
-                "[\"0\" [\"user:7\"]]",
-            ),
-        ],
-    );
+    let reply = db.execute(&words("SCAN 0 COUNT 1000 TYPE zset"));
+    assert_eq!(show(&reply), "[\"0\" []]");
+    let reply = db.execute(&words("SCAN 0 count 1000 Match user:7 type STRING"));
+    assert_eq!(show(&reply), "[\"0\" [\"user:7\"]]");
 }
 
 #[test]
 fn every_refusal_has_the_text_of_redis() {
     let db = Db::open_in_memory();
-    let cursor = "ERR invalid cursor";
-    let int = "ERR value is not an integer or out of range";
-    let syntax = "ERR syntax error";
+    let cursor = "-ERR invalid cursor";
+    let int = "-ERR value is not an integer or out of range";
+    let syntax = "-ERR syntax error";
     let empty = "[\"0\" []]";
     script(
         &db,
         &[
-            ("SCAN", "ERR wrong number of arguments for 'scan' command"),
-            ("KEYS", "ERR wrong number of arguments for 'keys' command"),
+            ("SCAN", "-ERR wrong number of arguments for 'scan' command"),
+            ("KEYS", "-ERR wrong number of arguments for 'keys' command"),
             (
                 "KEYS a b",
-                "ERR wrong number of arguments for 'keys' command",
+                "-ERR wrong number of arguments for 'keys' command",
             ),
             ("SCAN x", cursor),
             ("SCAN x COUNT 0", cursor),
@@ -197,10 +191,10 @@ fn only_the_lone_star_matches_the_empty_key() {
     script(
         &db,
         &[
-            ("SET \"\" x", "OK"),
+            ("SET '' x", "+OK"),
             ("KEYS *", "[\"\"]"),
             ("KEYS **", "[]"),
-            ("KEYS \"\"", "[\"\"]"),
+            ("KEYS ''", "[\"\"]"),
             ("SCAN 0 MATCH * COUNT 100", "[\"0\" [\"\"]]"),
             ("SCAN 0 MATCH ? COUNT 100", "[\"0\" []]"),
         ],

@@ -1,51 +1,51 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::command::testing::{db_at, script};
+use crate::command::script::{db_at, script};
 use crate::prelude::*;
 use crate::{Db, Error, StorageError};
 
 #[test]
 fn every_reply_is_that_of_redis() {
     let (db, _clock) = db_at(1_234_567);
-    let arity = |name: &str| format!("ERR wrong number of arguments for '{name}' command");
-    let int = "ERR value is not an integer or out of range";
-    let int32 = "ERR value is out of range, value must between -2147483648 and 2147483647";
-    let index = "ERR DB index is out of range";
+    let arity = |name: &str| format!("-ERR wrong number of arguments for '{name}' command");
+    let int = "-ERR value is not an integer or out of range";
+    let int32 = "-ERR value is out of range, value must between -2147483648 and 2147483647";
+    let index = "-ERR DB index is out of range";
     script(
         &db,
         &[
-            ("PING", "PONG"),
+            ("PING", "+PONG"),
             ("ping hello", "\"hello\""),
-            ("PING \"\"", "\"\""),
+            ("PING ''", "\"\""),
             ("PING a b", &arity("ping")),
             ("ECHO hello", "\"hello\""),
             ("ECHO", &arity("echo")),
             ("TIME", "[\"1234\" \"567000\"]"),
             ("TIME x", &arity("time")),
-            ("SELECT 0", "OK"),
+            ("SELECT 0", "+OK"),
             ("SELECT 1", index),
             ("SELECT -1", index),
             ("SELECT x", int),
             ("SELECT 1.5", int),
             ("SELECT 99999999999", int32),
             ("SELECT", &arity("select")),
-            ("DBSIZE", "0"),
-            ("SET a 1", "OK"),
-            ("DBSIZE", "1"),
+            ("DBSIZE", ":0"),
+            ("SET a 1", "+OK"),
+            ("DBSIZE", ":1"),
             ("DBSIZE x", &arity("dbsize")),
-            ("FLUSHDB x", "ERR syntax error"),
-            ("FLUSHDB SYNC ASYNC", "ERR syntax error"),
-            ("FLUSHALL SYNC x", "ERR syntax error"),
-            ("DBSIZE", "1"),
+            ("FLUSHDB x", "-ERR syntax error"),
+            ("FLUSHDB SYNC ASYNC", "-ERR syntax error"),
+            ("FLUSHALL SYNC x", "-ERR syntax error"),
+            ("DBSIZE", ":1"),
         ],
     );
     for flush in ["FLUSHDB", "flushdb sync", "FLUSHALL", "FLUSHALL ASYNC"] {
         script(
             &db,
             &[
-                ("SET a 1", "OK"),
-                (flush, "OK"),
-                ("DBSIZE", "0"),
+                ("SET a 1", "+OK"),
+                (flush, "+OK"),
+                ("DBSIZE", ":0"),
                 ("GET a", "nil"),
             ],
         );
@@ -61,11 +61,11 @@ fn unknown_commands_are_quoted_as_redis_quotes_them() {
     // 128 bytes of arguments in all, quotes and spaces included.
     let rest = "y".repeat(25);
     let clipped =
-        format!("ERR unknown command '{x128}', with args beginning with: '{y128}' '{rest}' ");
+        format!("-ERR unknown command '{x128}', with args beginning with: '{y128}' '{rest}' ");
     let invalid = format!(r"foo {} {y} z", r"\xff".repeat(60));
     let (replaced, rest) = ("\u{fffd}".repeat(60), "y".repeat(65));
     let shown =
-        format!("ERR unknown command 'foo', with args beginning with: '{replaced}' '{rest}' ");
+        format!("-ERR unknown command 'foo', with args beginning with: '{replaced}' '{rest}' ");
     script(
         &db,
         &[
@@ -74,11 +74,11 @@ fn unknown_commands_are_quoted_as_redis_quotes_them() {
             (&invalid, &shown),
             (
                 "foo",
-                "ERR unknown command 'foo', with args beginning with: ",
+                "-ERR unknown command 'foo', with args beginning with: ",
             ),
             (
                 r"foo\x0d\x0abar a\x00b\x0a",
-                "ERR unknown command 'foo  bar', with args beginning with: 'a' ",
+                "-ERR unknown command 'foo  bar', with args beginning with: 'a' ",
             ),
         ],
     );

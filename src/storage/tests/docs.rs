@@ -101,3 +101,25 @@ fn the_tables_name_the_lengths_and_kinds_of_the_code() {
         assert!(DOC.contains(&row), "the page lacks {row}");
     }
 }
+
+#[test]
+fn every_test_that_the_durability_page_names_exists() {
+    let page = include_str!("../../../docs/durability.md");
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/storage/tests");
+    let mut named = 0;
+    for quoted in page.split('`').skip(1).step_by(2) {
+        let Some((module, test)) = quoted.split_once("::") else {
+            continue;
+        };
+        if test == ".." {
+            continue;
+        }
+        let source = std::fs::read_to_string(dir.join(format!("{module}.rs"))).unwrap();
+        assert!(
+            source.contains(&format!("fn {test}(")),
+            "{quoted} does not exist"
+        );
+        named += 1;
+    }
+    assert!(named > 20, "{named}");
+}
