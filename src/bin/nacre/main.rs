@@ -60,7 +60,7 @@ impl Failure {
                 let code = match error {
                     Error::Command(_) => 1,
                     Error::Storage(StorageError::Corrupt { .. }) => 2,
-                    _ => 3,
+                    Error::Storage(_) | _ => 3,
                 };
                 (code, format!("{place}: {}", plain(error)))
             }
@@ -76,7 +76,7 @@ impl Failure {
 fn plain(error: &Error) -> String {
     match error {
         Error::Storage(error) => error.to_string(),
-        other => other.to_string(),
+        Error::Command(_) | _ => error.to_string(),
     }
 }
 

@@ -177,10 +177,10 @@ fn save(editor: &mut Editor<Commands, DefaultHistory>, path: &Path) -> Result<()
 }
 
 fn terminal(error: ReadlineError) -> Failure {
-    Failure::Stream(match error {
-        ReadlineError::Io(error) => error,
-        other => io::Error::other(other.to_string()),
-    })
+    if let ReadlineError::Io(error) = error {
+        return Failure::Stream(error);
+    }
+    Failure::Stream(io::Error::other(error.to_string()))
 }
 
 /// `$NACRE_HISTORY`, or a file where the platform keeps such things; never beside the database.
