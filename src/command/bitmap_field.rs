@@ -195,24 +195,23 @@ impl Field {
         }
     }
 
-    /// What it holds after `value` was put in; `None` if that does not fit and must then fail.
-    fn fit(self, value: i128, overflow: Overflow) -> Option<i64> {
+    /// What it holds once it was `base` and `by` was added; `None` if that does not fit and must then
+    /// fail. A base that does not fit itself is one that is set, with nothing to add.
+    fn fit(self, base: i128, by: i64, overflow: Overflow) -> Option<i64> {
         let (min, max) = self.limits();
-        if (min..=max).contains(&value) {
-            return Some(value as i64);
+        let sum = base + i128::from(by);
+        if (min..=max).contains(&sum) {
+            return Some(sum as i64);
         }
+        // Redis takes the distance from `max` in 64 bits: the lowest numbers that can be set into
+        // less than 64 bits appear to lie above it, and saturate there.
+        let is_high = sum > max || (self.bits < 64 && max - base > i128::from(i64::MAX));
         match overflow {
-            Overflow::Wrap => Some(self.value_of(value as u128)),
-            Overflow::Sat if value > max || self.counts_as_high(value, max) => Some(max as i64),
+            Overflow::Wrap => Some(self.value_of(sum as u128)),
+            Overflow::Sat if is_high => Some(max as i64),
             Overflow::Sat => Some(min as i64),
             Overflow::Fail => None,
         }
-    }
-
-    /// Redis takes the distance from `max` in 64 bits: the lowest numbers that can be set appear to lie
-    /// above it, and saturate there.
-    fn counts_as_high(self, value: i128, max: i128) -> bool {
-        self.signed && max - value > i128::from(i64::MAX)
     }
 }
 
@@ -432,18 +431,18 @@ impl WriteCommand for BitField<'_> {
             let entry = tx.entry(self.key).and_then(|entry| entry.string().ok());
             let string = entry.unwrap_or(StringRef::Inline(&[]));
             let old = field.read(string);
-            let wanted = match op.action {
+            let (base, by) = match op.action {
                 Action::Get => {
                     output.push(Some(old));
                     continue;
                 }
                 // Redis sets an unsigned field from the number's bits.
-                Action::Set(value) if !field.signed => i128::from(value as u64),
-                Action::Set(value) => i128::from(value),
-                Action::IncrBy(by) => i128::from(old) + i128::from(by),
+                Action::Set(value) if !field.signed => (i128::from(value as u64), 0),
+                Action::Set(value) => (i128::from(value), 0),
+                Action::IncrBy(by) => (i128::from(old), by),
             };
             need = need.max(field.end_byte());
-            let Some(new) = field.fit(wanted, op.overflow) else {
+            let Some(new) = field.fit(base, by, op.overflow) else {
                 output.push(None);
                 continue;
             };

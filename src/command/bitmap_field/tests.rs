@@ -137,6 +137,19 @@ fn numbers_at_the_ends_of_64_bits_behave_as_in_redis() {
     script(
         &db,
         &[
+            (
+                "BITFIELD g OVERFLOW SAT INCRBY i24 41 -9223372036854775808",
+                "[:-8388608]",
+            ),
+            ("BITFIELD g SET i64 0 -9223372036854775808", "[:4194304]"),
+            (
+                "BITFIELD g OVERFLOW SAT INCRBY i64 0 -1",
+                "[:-9223372036854775808]",
+            ),
+            (
+                "BITFIELD g OVERFLOW SAT INCRBY i64 0 -9223372036854775808",
+                "[:-9223372036854775808]",
+            ),
             ("BITFIELD f SET i8 0 -9223372036854775808", "[:0]"),
             (
                 "BITFIELD f OVERFLOW SAT SET i8 0 -9223372036854775808 GET i8 0",
