@@ -8,9 +8,11 @@ use std::path::Path;
 use crate::effect::{Effect, codec};
 use crate::error::{Error, StorageError};
 use crate::storage::os::OsStorage;
-use crate::storage::{self, LogEntry, LogReader};
+use crate::storage::{self, BadPayload, Loader, LogEntry, LogReader};
 
 pub use crate::storage::{CheckReport, Damage, FileInfo, FrameKind};
+
+const UNREADABLE: &str = "the payload does not decode";
 
 fn locate(path: &Path) -> Result<(OsStorage, String), Error> {
     let located = OsStorage::for_path(path);
@@ -48,7 +50,34 @@ pub fn check_with(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<CheckReport, Error> {
     let (storage, name) = locate(path.as_ref())?;
-    Ok(storage::check_with(&storage, &name, &mut progress)?)
+    Ok(storage::check_with(
+        &storage,
+        &name,
+        &Decodes,
+        &mut progress,
+    )?)
+}
+
+/// Takes payloads that decode, and keeps nothing of them.
+struct Decodes;
+
+fn decodes(payload: &[u8]) -> Result<(), BadPayload> {
+    let all = codec::decode(payload).try_for_each(|effect| effect.map(|_effect| ()));
+    all.map_err(|_bad| BadPayload { what: UNREADABLE })
+}
+
+impl Loader for Decodes {
+    fn begin(&self, _info: &FileInfo) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn block(&self, _shard: u32, payload: &[u8]) -> Result<(), BadPayload> {
+        decodes(payload)
+    }
+
+    fn frame(&self, _lsn: u64, _end_lsn: u64, payload: &[u8]) -> Result<(), BadPayload> {
+        decodes(payload)
+    }
 }
 
 /// The frames of the file's log from `from_lsn` on (0 for all that it has), in order.
@@ -126,7 +155,44 @@ impl LogFrame {
         Ok(effects.map_err(|_bad| StorageError::Corrupt {
             offset: 0,
             lsn: Some(self.entry.lsn),
-            what: "the payload does not decode",
+            what: UNREADABLE,
         })?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::storage::{OpenOptions, Stamp, Store};
+
+    #[test]
+    fn a_frame_that_verifies_and_does_not_decode_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.nacre");
+        let (storage, name) = OsStorage::for_path(&path).unwrap();
+        let options = OpenOptions::new(Stamp {
+            unix_ms: 1,
+            random: [7; 32],
+        });
+        let (store, _) = Store::open(Arc::new(storage), &name, &options, &Decodes).unwrap();
+        let mut good = Vec::new();
+        codec::encode(&Effect::KeysClear, &mut good);
+        let good = store.log().append(2, 1, &good).unwrap();
+        store.log().append(2, 1, b"\xffnonsense").unwrap();
+        store.close(3).unwrap();
+        drop(store);
+
+        let mut seen = 0;
+        let report = check_with(&path, |done, total| {
+            assert!(seen <= done && done <= total);
+            seen = done;
+        });
+        let report = report.unwrap();
+        assert_eq!((report.damage_count, report.frames), (1, 2));
+        assert_eq!(report.damage[0].lsn, Some(good.end_lsn));
+        assert_eq!(report.damage[0].what, UNREADABLE);
+        assert_eq!(seen, report.file_bytes);
     }
 }

@@ -12,6 +12,9 @@ pub mod storage;
 mod sys;
 mod value;
 
+pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
+pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
+pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
@@ -40,6 +43,9 @@ pub use sys::clock::{Clock, ManualClock, SystemClock};
 
 /// The traits that give databases, snapshots and transactions their methods.
 pub mod prelude {
+    pub use crate::command::bitmap::{BitmapRead, BitmapWrite};
+    pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
+    pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
     pub use crate::command::key::{KeyRead, KeyWrite};
     pub use crate::command::object::ObjectRead;

@@ -13,6 +13,9 @@
 //! 3. Its errors print Redis's exact text.
 
 pub(crate) mod args;
+pub(crate) mod bitmap;
+pub(crate) mod bitmap_field;
+pub(crate) mod bitmap_op;
 pub(crate) mod expire;
 pub(crate) mod introspect;
 pub(crate) mod key;
@@ -47,6 +50,9 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     string_lcs::COMMANDS,
     string_many::COMMANDS,
     string_range::COMMANDS,
+    bitmap::COMMANDS,
+    bitmap_op::COMMANDS,
+    bitmap_field::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -9,6 +9,7 @@
 //! 3. Nothing here locks, waits, reads a clock or does I/O.
 
 pub(crate) mod apply;
+pub(crate) mod bitmap;
 pub(crate) mod effects;
 pub(crate) mod entry;
 pub(crate) mod expiry;

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use super::FileInfo;
 use super::backend::{Access, Storage, StorageFile};
-use super::block::read_index;
+use super::block::{BlockEntry, read_index};
 use super::bytes::read_up_to;
 use super::frame::{FrameKind, frame_time};
 use super::header::SNAPSHOT_OFFSET;
-use super::load::read_blocks;
+use super::load::{BadPayload, Loader, read_blocks};
 use super::open::{accept_headers, ends_cleanly};
 use super::scan::{FrameScanner, Layout, Step, Tail, judge_tail};
 use crate::error::StorageError;
@@ -90,22 +90,42 @@ pub type OnChecked<'a> = &'a mut dyn FnMut(u64, u64);
 /// `Io`, and what makes the file unreadable as a whole: `NotADatabase`, `UnsupportedVersion`,
 /// `UnsupportedFeatures`, `Corrupt` if neither header serves.
 pub fn check(storage: &dyn Storage, name: &str) -> Result<CheckReport, StorageError> {
-    check_with(storage, name, &mut |_, _| ())
+    check_with(storage, name, &Opaque, &mut |_, _| ())
 }
 
-/// As [`check`]; `progress` is told after every block and frame.
+/// As [`check`]; payloads that `loader` refuses are damage too, and `progress` is told after every
+/// block and frame.
 ///
 /// # Errors
 /// As [`check`].
 pub fn check_with(
     storage: &dyn Storage,
     name: &str,
+    loader: &dyn Loader,
     progress: OnChecked<'_>,
 ) -> Result<CheckReport, StorageError> {
     let file = storage
         .open(name, Access::ReadOnly)
         .map_err(|error| StorageError::io("open", error))?;
-    check_file(&file, progress)
+    check_file(&file, loader, progress)
+}
+
+/// Takes any payload.
+#[derive(Debug)]
+pub(super) struct Opaque;
+
+impl Loader for Opaque {
+    fn begin(&self, _info: &FileInfo) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn block(&self, _shard: u32, _payload: &[u8]) -> Result<(), BadPayload> {
+        Ok(())
+    }
+
+    fn frame(&self, _lsn: u64, _end_lsn: u64, _payload: &[u8]) -> Result<(), BadPayload> {
+        Ok(())
+    }
 }
 
 /// What the header of a file says, without reading further.
@@ -121,6 +141,7 @@ pub fn info(storage: &dyn Storage, name: &str) -> Result<FileInfo, StorageError>
 
 pub(super) fn check_file(
     file: &Arc<dyn StorageFile>,
+    loader: &dyn Loader,
     progress: OnChecked<'_>,
 ) -> Result<CheckReport, StorageError> {
     // So that the bytes come from the disk; a refusal only makes the check weaker.
@@ -159,8 +180,11 @@ pub(super) fn check_file(
             report.entries = index.entries;
             for (number, block) in index.blocks.iter().enumerate() {
                 let one = std::slice::from_ref(block);
-                let checked =
-                    read_blocks(file.as_ref(), layout.seed, one, number, &mut |_, _| Ok(()));
+                let mut judge = |block: &BlockEntry, payload: &[u8]| {
+                    let taken = loader.block(block.shard, payload);
+                    taken.map_err(|bad| super::header::corrupt(block.offset, bad.what))
+                };
+                let checked = read_blocks(file.as_ref(), layout.seed, one, number, &mut judge);
                 if let Err(error) = checked {
                     report.note(error)?;
                 }
@@ -177,7 +201,7 @@ pub(super) fn check_file(
         report.note(super::header::corrupt(offset, "padding before the log"))?;
     }
     report.clean = ends_cleanly(file.as_ref(), layout, size)?;
-    check_log(file, layout, size, &mut report, progress)?;
+    check_log(file, layout, size, &mut report, loader, progress)?;
     progress(size, size);
     Ok(report)
 }
@@ -187,6 +211,7 @@ fn check_log(
     layout: Layout,
     size: u64,
     report: &mut CheckReport,
+    loader: &dyn Loader,
     progress: OnChecked<'_>,
 ) -> Result<(), StorageError> {
     let mut scanner = FrameScanner::new(file, layout, size);
@@ -203,7 +228,13 @@ fn check_log(
                 if let Some(time) = frame_time(frame.header.kind, frame.payload()) {
                     report.last_time_ms = report.last_time_ms.max(time);
                 }
-                report.frames += u64::from(frame.header.kind == FrameKind::Data as u8);
+                if frame.header.kind == FrameKind::Data as u8 {
+                    report.frames += 1;
+                    let lsn = frame.header.lsn;
+                    if let Err(bad) = loader.frame(lsn, frame.end_lsn(), frame.payload()) {
+                        report.note(layout.corrupt(lsn, bad.what))?;
+                    }
+                }
                 report.end_lsn = frame.end_lsn();
                 progress(layout.position(report.end_lsn), size);
             }

@@ -213,7 +213,11 @@ impl Compaction {
             Goal::Replace => self.replace()?,
             Goal::Copy { storage, name } => {
                 self.writer.complete()?;
-                let found = super::check::check_file(self.writer.file(), &mut |_, _| ())?;
+                let found = super::check::check_file(
+                    self.writer.file(),
+                    &super::check::Opaque,
+                    &mut |_, _| (),
+                )?;
                 if let Some(damage) = found.damage.first() {
                     return Err(StorageError::Corrupt {
                         offset: damage.offset,

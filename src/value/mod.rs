@@ -7,7 +7,7 @@ pub(crate) mod lcs;
 pub(crate) mod number;
 pub(crate) mod string;
 
-pub(crate) use string::StringValue;
+pub(crate) use string::{BitOp, StringValue};
 
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
 #[derive(Clone, Debug)]

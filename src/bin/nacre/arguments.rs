@@ -18,9 +18,10 @@ nacre: a NacreDB file from the command line
   nacre log FILE                 the append log as readable commands, one frame a line
   nacre compact FILE             rewrite the file as one snapshot without history
 
+shell, exec:
+  --raw, --no-raw     plain bytes, or for people; by default whichever fits standard output
 exec:
   -x                  read the last argument from standard input
-  --raw, --no-raw     plain bytes, or for people; by default whichever fits standard output
 info:
   --json              one JSON object
 log:
@@ -75,12 +76,22 @@ pub(crate) struct LogTask {
 #[derive(Debug)]
 pub(crate) enum Task {
     Print(String),
-    Shell(Database),
+    Shell {
+        database: Database,
+        raw: Option<bool>,
+    },
     Exec(ExecTask),
-    Info { path: PathBuf, json: bool },
-    Check { path: PathBuf },
+    Info {
+        path: PathBuf,
+        json: bool,
+    },
+    Check {
+        path: PathBuf,
+    },
     Log(LogTask),
-    Compact { path: PathBuf },
+    Compact {
+        path: PathBuf,
+    },
 }
 
 impl From<lexopt::Error> for Failure {
@@ -118,7 +129,7 @@ fn parse_from(mut parser: Parser) -> Result<Task, Failure> {
     let allowed: &[&str] = match name.as_str() {
         "help" => return Ok(Task::Print(HELP.to_owned())),
         "version" => return Ok(version()),
-        "shell" => &["memory"],
+        "shell" => &["memory", "raw", "no-raw"],
         "exec" => &["x", "raw", "no-raw"],
         "info" => &["json"],
         "log" => &["json", "full", "from", "limit"],
@@ -190,7 +201,7 @@ fn task(name: &str, given: Given) -> Result<Task, Failure> {
     let mut values = given.values.into_iter();
     if given.memory {
         return match values.next() {
-            None => Ok(Task::Shell(Database::Memory)),
+            None => Ok(shell(Database::Memory, given.raw)),
             Some(_) => Err(Failure::Usage("either FILE or --memory".to_owned())),
         };
     }
@@ -215,7 +226,7 @@ fn task(name: &str, given: Given) -> Result<Task, Failure> {
         )));
     }
     Ok(match name {
-        "shell" => Task::Shell(Database::File(path)),
+        "shell" => shell(Database::File(path), given.raw),
         "info" => Task::Info {
             path,
             json: given.json,
@@ -230,6 +241,10 @@ fn task(name: &str, given: Given) -> Result<Task, Failure> {
             full: given.full,
         }),
     })
+}
+
+fn shell(database: Database, raw: Option<bool>) -> Task {
+    Task::Shell { database, raw }
 }
 
 #[cfg(unix)]

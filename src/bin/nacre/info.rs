@@ -54,7 +54,7 @@ fn read_log(path: &Path, base_lsn: u64) -> Result<LogSummary, Error> {
                 summary.closed_ms = at;
                 summary.durable_lsn = frame.end_lsn();
             }
-            _ => {}
+            FrameKind::Time | FrameKind::Pad | _ => {}
         }
     }
     Ok(summary)

@@ -90,14 +90,10 @@ fn command(effect: &Effect<'_>, full: bool) -> String {
             format!("SETRANGE {} {offset} {}", word(key), value(bytes, full))
         }
         Effect::KeyRemove { key } => format!("DEL {}", word(key)),
-        Effect::KeyExpire {
-            key,
-            expires_at_ms: Some(at),
-        } => format!("PEXPIREAT {} {at}", word(key)),
-        Effect::KeyExpire {
-            key,
-            expires_at_ms: None,
-        } => format!("PERSIST {}", word(key)),
+        Effect::KeyExpire { key, expires_at_ms } => match expires_at_ms {
+            Some(at) => format!("PEXPIREAT {} {at}", word(key)),
+            None => format!("PERSIST {}", word(key)),
+        },
         Effect::KeyMove { from, to } => format!("RENAME {} {}", word(from), word(to)),
         Effect::KeyCopy { from, to } => format!("COPY {} {} REPLACE", word(from), word(to)),
         Effect::KeysClear => "FLUSHALL".to_owned(),
@@ -113,10 +109,11 @@ fn as_json(frame: &LogFrame) -> Result<String, Error> {
         .maybe("unix_ms", Some(frame.unix_ms()).filter(|at| *at > 0))
         .string("kind", kind(frame))
         .number("durable_lsn", frame.durable_lsn());
-    Ok(match frame.kind() {
-        FrameKind::Data => object.json("effects", &json::array(&effects)).end(),
-        _ => object.end(),
-    })
+    let object = match frame.kind() == FrameKind::Data {
+        true => object.json("effects", &json::array(&effects)),
+        false => object,
+    };
+    Ok(object.end())
 }
 
 fn effect_json(effect: &Effect<'_>) -> String {

@@ -60,7 +60,7 @@ impl Failure {
                 let code = match error {
                     Error::Command(_) => 1,
                     Error::Storage(StorageError::Corrupt { .. }) => 2,
-                    _ => 3,
+                    Error::Storage(_) | _ => 3,
                 };
                 (code, format!("{place}: {}", plain(error)))
             }
@@ -76,7 +76,7 @@ impl Failure {
 fn plain(error: &Error) -> String {
     match error {
         Error::Storage(error) => error.to_string(),
-        other => other.to_string(),
+        Error::Command(_) | _ => error.to_string(),
     }
 }
 
@@ -111,7 +111,7 @@ fn run() -> Result<u8, Failure> {
             io::stdout().write_all(text.as_bytes())?;
             Ok(0)
         }
-        Task::Shell(database) => shell::run(&database),
+        Task::Shell { database, raw } => shell::run(&database, raw),
         Task::Exec(task) => exec::run(task),
         Task::Info { path, json } => info::run(&path, json),
         Task::Check { path } => check::run(&path),

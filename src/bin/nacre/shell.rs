@@ -31,16 +31,16 @@ enum Outcome {
     Leave,
 }
 
-pub(crate) fn run(database: &Database) -> Result<u8, Failure> {
+pub(crate) fn run(database: &Database, raw: Option<bool>) -> Result<u8, Failure> {
     let interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
     let (db, name) = match database {
         Database::Memory => (Db::open_in_memory(), "memory".to_owned()),
         Database::File(path) => (open(path, interactive)?, name_of(path)),
     };
     let result = if interactive {
-        converse(&db, &name)
+        converse(&db, &name, raw.unwrap_or(false))
     } else {
-        obey(&db)
+        obey(&db, raw)
     };
     let closed = db.close();
     let code = result?;
@@ -85,8 +85,8 @@ fn answer(db: &Db, line: &[u8], as_raw: bool) -> Outcome {
 
 /// Lines from a pipe or a file. Output is held back only while more input is there already. The code is
 /// 1 if any command was refused.
-fn obey(db: &Db) -> Result<u8, Failure> {
-    let as_raw = !io::stdout().is_terminal();
+fn obey(db: &Db, raw: Option<bool>) -> Result<u8, Failure> {
+    let as_raw = raw.unwrap_or_else(|| !io::stdout().is_terminal());
     let mut out = BufWriter::new(io::stdout().lock());
     let mut input = io::BufReader::with_capacity(1 << 16, io::stdin());
     let mut code = 0;
@@ -120,7 +120,7 @@ fn obey(db: &Db) -> Result<u8, Failure> {
 }
 
 /// A person at a terminal.
-fn converse(db: &Db, name: &str) -> Result<u8, Failure> {
+fn converse(db: &Db, name: &str, as_raw: bool) -> Result<u8, Failure> {
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let config = Config::builder()
         .completion_type(CompletionType::List)
@@ -147,7 +147,7 @@ fn converse(db: &Db, name: &str) -> Result<u8, Failure> {
         if !line.trim().is_empty() {
             editor.add_history_entry(line.as_str()).map_err(terminal)?;
         }
-        match answer(db, line.as_bytes(), false) {
+        match answer(db, line.as_bytes(), as_raw) {
             Outcome::Answer(text) | Outcome::Refusal(text) => {
                 let mut out = io::stdout().lock();
                 if let Err(error) = out.write_all(&text).and_then(|()| out.flush()) {
@@ -177,10 +177,10 @@ fn save(editor: &mut Editor<Commands, DefaultHistory>, path: &Path) -> Result<()
 }
 
 fn terminal(error: ReadlineError) -> Failure {
-    Failure::Stream(match error {
-        ReadlineError::Io(error) => error,
-        other => io::Error::other(other.to_string()),
-    })
+    if let ReadlineError::Io(error) = error {
+        return Failure::Stream(error);
+    }
+    Failure::Stream(io::Error::other(error.to_string()))
 }
 
 /// `$NACRE_HISTORY`, or a file where the platform keeps such things; never beside the database.

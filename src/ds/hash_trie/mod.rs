@@ -9,8 +9,12 @@
 //! its count. A write copies the nodes on its path that a clone shares (mostly one page) and then
 //! works in place. Entries are plain bytes in the page (`leaf`), so copying a page is one `memcpy`.
 //!
-//! Measured choices: pages grow in steps of `STEP` and split at `MAX_PAGE` (see `config`). A node
-//! whose runs are all single slots doubles until it has 64, so sparse levels stay small.
+//! Measured choices, at 1 M keys of 16 bytes with values of 64 (ratios to a `HashMap` of `Vec`s in the
+//! same run; `benches/hash_trie.rs`): pages of up to 4 KB that grow by steps of 256 bytes with a quarter
+//! of headroom (117 bytes a key; inserts about level with the map), in slabs on huge pages (random
+//! GET 0.6-0.7, without them 0.9; first write after a clone 1.7-2.2 us instead of 3.9). A node whose
+//! runs are all single slots doubles until it has 64, so sparse levels stay small. What it is not
+//! good at: a lookup of an absent key costs a cache miss that a `HashMap`'s dense control bytes save.
 //!
 //! Invariants:
 //! 1. A leaf below a run holds exactly the entries whose rotated hash begins with the run's prefix.
