@@ -9,7 +9,7 @@ use std::time::Duration;
 use nacredb::prelude::*;
 use nacredb::storage::check;
 use nacredb::storage::memory::MemoryStorage;
-use nacredb::{CommandError, Db, Error, ManualClock, Snapshot};
+use nacredb::{BitOp, BitRange, CommandError, Db, Error, ManualClock, Snapshot};
 
 use super::disk::NAME;
 use super::input::Input;
@@ -243,7 +243,7 @@ fn integer(bytes: &[u8]) -> Option<i64> {
 fn operate(input: &mut Input<'_>, db: &impl nacredb::RunWrite, model: &mut Model, now_ms: u64) {
     let target = key(input);
     let held = model.get(&target).cloned();
-    match input.below(16) {
+    match input.below(20) {
         0..=2 => {
             let value = value(input);
             db.set(&target, &value).expect("SET");
@@ -350,6 +350,55 @@ fn operate(input: &mut Input<'_>, db: &impl nacredb::RunWrite, model: &mut Model
             for (key, value) in pairs {
                 let deadline = None;
                 model.insert(key, Entry { value, deadline });
+            }
+        }
+        15 | 16 => {
+            let bit = usize::from(input.short()) % 70_000;
+            let on = input.flag();
+            let old = db.setbit(&target, bit as u64, on).expect("SETBIT");
+            let entry = model.entry(target).or_insert(Entry {
+                value: Vec::new(),
+                deadline: None,
+            });
+            let len = entry.value.len().max(bit / 8 + 1);
+            entry.value.resize(len, 0);
+            let (byte, mask) = (&mut entry.value[bit / 8], 0x80 >> (bit % 8));
+            assert_eq!(old, *byte & mask != 0, "SETBIT");
+            *byte = if on { *byte | mask } else { *byte & !mask };
+        }
+        17 => {
+            let value = held.map(|entry| entry.value).unwrap_or_default();
+            let ones: u32 = value.iter().map(|byte| byte.count_ones()).sum();
+            let count = db.bitcount(&target, BitRange::all()).expect("BITCOUNT");
+            assert_eq!(count, u64::from(ones), "BITCOUNT");
+        }
+        18 => {
+            let from: Vec<_> = (0..1 + input.below(3)).map(|_| key(input)).collect();
+            let (op, join): (_, fn(u8, u8) -> u8) = match input.below(3) {
+                0 => (BitOp::And, |left, right| left & right),
+                1 => (BitOp::Or, |left, right| left | right),
+                _ => (BitOp::Xor, |left, right| left ^ right),
+            };
+            let values: Vec<&[u8]> = from
+                .iter()
+                .map(|key| model.get(key).map_or(&[][..], |entry| &entry.value))
+                .collect();
+            let len = values.iter().map(|value| value.len()).max().unwrap_or(0);
+            let byte = |value: &[u8], at: usize| value.get(at).copied().unwrap_or(0);
+            let joined = |at: usize| {
+                let first = byte(values[0], at);
+                values[1..]
+                    .iter()
+                    .fold(first, |all, value| join(all, byte(value, at)))
+            };
+            let value: Vec<u8> = (0..len).map(joined).collect();
+            let answer = db.bitop(op, &target, &from).expect("BITOP");
+            assert_eq!(answer, len as u64, "BITOP");
+            if len == 0 {
+                model.remove(&target);
+            } else {
+                let deadline = None;
+                model.insert(target, Entry { value, deadline });
             }
         }
         _ => {
