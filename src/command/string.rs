@@ -195,10 +195,15 @@ pub(super) fn check_copy(bytes: u64) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Refuses a string of `len` bytes and then `more` that would be past the limit.
+/// Refuses a string of `len` bytes and then `more` that would be past the limit, and more bytes in one
+/// piece than a frame of the log holds.
 pub(super) fn check_length(rules: Rules, len: u64, more: usize) -> Result<(), CommandError> {
     match len.checked_add(more as u64) {
-        Some(total) if total <= rules.string_bytes_max => Ok(()),
+        Some(total)
+            if total <= rules.string_bytes_max && more as u64 <= Rules::WRITTEN_BYTES_MAX =>
+        {
+            Ok(())
+        }
         _ => Err(CommandError::StringTooLong),
     }
 }

@@ -104,14 +104,6 @@ impl<'a> Entry<'a> {
     pub(crate) fn is_edited(&self) -> bool {
         self.0.tag == tag::STRING_RAW
     }
-
-    /// Bytes of the value that lie outside its page.
-    pub(crate) fn outside_bytes(&self) -> usize {
-        match self.0.payload {
-            Payload::Inline(_) => 0,
-            Payload::Large(Value::String(string)) => string.memory_bytes(),
-        }
-    }
 }
 
 impl<'a> StringRef<'a> {
