@@ -48,6 +48,8 @@ enum Damage {
     Tail,
     /// A few bits anywhere.
     Flips,
+    /// From some frame on, the log of another history that had the same salt and the same lengths.
+    Splice,
 }
 
 /// A frame, and whether its content is what its kind must have.
@@ -75,6 +77,20 @@ fn frame(input: &mut Input<'_>) -> (Frame, bool) {
     (frame, fits)
 }
 
+/// Puts another history's frames behind frame `at`, which differs there, and says where that is. The
+/// other history's frames fit in every respect but the checksum that they name as the one before.
+fn splice(image: &mut Image, places: &[u16; 4], bytes: &mut [u8], ends: &[usize]) -> Option<usize> {
+    let at = usize::from(places[0]).checked_rem(image.frames.len().saturating_sub(1))?;
+    let first = image.frames[at].payload.first_mut()?;
+    *first ^= 0x55;
+    let (other, other_ends) = image.seal();
+    *image.frames[at].payload.first_mut()? ^= 0x55;
+    assert_eq!(other_ends, ends);
+    let from = ends[at + 1];
+    bytes[from..].copy_from_slice(&other[from..]);
+    Some(at + 1)
+}
+
 fn options() -> OpenOptions {
     OpenOptions::new(Stamp {
         unix_ms: 1,
@@ -91,11 +107,12 @@ pub(crate) fn run(data: &[u8]) {
         blocks: Vec::new(),
         frames: Vec::new(),
     };
-    let damage = match input.below(4) {
+    let damage = match input.below(5) {
         0 => Damage::None,
         1 => Damage::Cut,
         2 => Damage::Tail,
-        _ => Damage::Flips,
+        3 => Damage::Flips,
+        _ => Damage::Splice,
     };
     let places: [u16; 4] = std::array::from_fn(|_| input.short());
     for _ in 0..input.below(3) {
@@ -138,6 +155,11 @@ pub(crate) fn run(data: &[u8]) {
                 bytes[at] ^= 1 << (place % 8);
             }
         }
+        Damage::Splice => {
+            if let Some(at) = splice(&mut image, &places, &mut bytes, &ends) {
+                whole_frames = at;
+            }
+        }
     }
 
     let disk = disk_with(&bytes);
@@ -162,7 +184,8 @@ pub(crate) fn run(data: &[u8]) {
             );
             assert!(refusal, "{error}");
             assert_eq!(bytes_of(&disk), bytes, "a refused file was modified");
-            let reason = damage == Damage::Flips || damage == Damage::Tail || !sound;
+            let may_prove_rot = [Damage::Flips, Damage::Tail, Damage::Splice].contains(&damage);
+            let reason = may_prove_rot || !sound;
             assert!(reason, "a sound file is refused: {error}");
             if let Ok(checked) = checked {
                 assert!(!checked.is_sound(), "refused ({error}) and yet sound");

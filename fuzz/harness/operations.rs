@@ -9,7 +9,7 @@ use std::time::Duration;
 use nacredb::prelude::*;
 use nacredb::storage::check;
 use nacredb::storage::memory::MemoryStorage;
-use nacredb::{CommandError, Db, Error, ManualClock, Snapshot};
+use nacredb::{BitOp, BitRange, CommandError, Db, Error, ManualClock, Snapshot};
 
 use super::disk::NAME;
 use super::input::Input;
@@ -32,11 +32,21 @@ type Model = BTreeMap<Vec<u8>, Entry>;
 struct World {
     db: Db,
     model: Model,
+    /// What its clock shows; a fork has a clock of its own.
+    now_ms: u64,
+}
+
+impl World {
+    /// Removes what has expired from the model: a key lives in the millisecond it names.
+    fn expire(&mut self) {
+        let now_ms = self.now_ms;
+        self.model
+            .retain(|_, entry| entry.deadline.is_none_or(|at_ms| at_ms >= now_ms));
+    }
 }
 
 struct Run<'a> {
     input: Input<'a>,
-    now_ms: u64,
     clock: Arc<ManualClock>,
     disk: Arc<MemoryStorage>,
     worlds: Vec<World>,
@@ -51,12 +61,12 @@ pub(crate) fn run(data: &[u8]) {
     let db = open(&disk, &clock, shard_bits);
     let mut run = Run {
         input,
-        now_ms: START_MS,
         clock,
         disk,
         worlds: vec![World {
             db,
             model: Model::new(),
+            now_ms: START_MS,
         }],
         snapshots: Vec::new(),
     };
@@ -70,7 +80,7 @@ pub(crate) fn run(data: &[u8]) {
         assert_holds(snapshot, model);
     }
     for world in &mut run.worlds {
-        expire(&mut world.model, run.now_ms);
+        world.expire();
         assert_holds(&world.db, &world.model);
     }
     run.reopen();
@@ -86,11 +96,6 @@ fn open(disk: &Arc<MemoryStorage>, clock: &Arc<ManualClock>, shard_bits: u32) ->
         .load_threads(1)
         .open(NAME)
         .expect("opened")
-}
-
-/// Removes what has expired: a key lives in the millisecond it names.
-fn expire(model: &mut Model, now_ms: u64) {
-    model.retain(|_, entry| entry.deadline.is_none_or(|at_ms| at_ms >= now_ms));
 }
 
 /// Panics unless the keyspace holds exactly this.
@@ -115,9 +120,9 @@ impl Run<'_> {
         match self.input.byte() {
             0..=179 => {
                 let at = self.input.below(self.worlds.len());
-                let World { db, model } = &mut self.worlds[at];
-                expire(model, self.now_ms);
-                operate(&mut self.input, db, model, self.now_ms);
+                let world = &mut self.worlds[at];
+                world.expire();
+                operate(&mut self.input, &world.db, &mut world.model, world.now_ms);
             }
             180..=209 => self.transaction(),
             210..=219 => {
@@ -128,29 +133,31 @@ impl Run<'_> {
                     assert_holds(&snapshot, &model);
                 }
                 let world = &mut self.worlds[at];
-                expire(&mut world.model, self.now_ms);
+                world.expire();
                 let snapshot = world.db.snapshot().expect("a snapshot");
                 self.snapshots.push((snapshot, world.model.clone()));
             }
             220..=227 => {
                 if self.worlds.len() >= KEPT_MAX {
                     let mut gone = self.worlds.pop().expect("a fork");
-                    expire(&mut gone.model, self.now_ms);
+                    gone.expire();
                     assert_holds(&gone.db, &gone.model);
                 }
                 let world = &self.worlds[self.input.below(self.worlds.len())];
                 let fork = World {
                     db: world.db.fork().expect("a fork"),
                     model: world.model.clone(),
+                    now_ms: world.now_ms,
                 };
                 self.worlds.push(fork);
             }
             228..=239 => {
+                let at = self.input.below(self.worlds.len());
                 let by_ms = u64::from(self.input.byte());
-                self.now_ms += by_ms;
+                let world = &mut self.worlds[at];
+                world.now_ms += by_ms;
                 let by = Duration::from_millis(by_ms);
-                // The clock is one for all; only the first database looks for what has expired.
-                self.worlds[0].db.advance(by).expect("a manual clock");
+                world.db.advance(by).expect("a manual clock");
             }
             240..=244 => self.reopen(),
             245..=249 => {
@@ -158,9 +165,9 @@ impl Run<'_> {
             }
             _ => {
                 let at = self.input.below(self.worlds.len());
-                let World { db, model } = &mut self.worlds[at];
-                expire(model, self.now_ms);
-                assert_holds(db, model);
+                let world = &mut self.worlds[at];
+                world.expire();
+                assert_holds(&world.db, &world.model);
             }
         }
     }
@@ -170,14 +177,14 @@ impl Run<'_> {
         let at = self.input.below(self.worlds.len());
         let steps = 1 + self.input.below(8);
         let commits = self.input.below(3) > 0;
-        let World { db, model } = &mut self.worlds[at];
-        expire(model, self.now_ms);
+        let world = &mut self.worlds[at];
+        world.expire();
+        let World { db, model, now_ms } = world;
         let before = model.clone();
         let input = &mut self.input;
-        let now_ms = self.now_ms;
         let outcome = db.transaction(|tx| {
             for _ in 0..steps {
-                operate(input, tx, model, now_ms);
+                operate(input, tx, model, *now_ms);
             }
             if commits {
                 Ok(())
@@ -197,12 +204,13 @@ impl Run<'_> {
 
     /// The first database, from its file.
     fn reopen(&mut self) {
-        let World { db, model } = &mut self.worlds[0];
+        let world = &mut self.worlds[0];
+        world.expire();
+        let World { db, model, .. } = world;
         db.close().expect("closed");
         let closed = db.get("a");
         assert!(closed.is_err(), "a closed handle answers {closed:?}");
         *db = open(&self.disk, &self.clock, 3);
-        expire(model, self.now_ms);
         assert_holds(db, model);
         assert!(db.open_report().is_some_and(|report| report.clean));
     }
@@ -235,7 +243,7 @@ fn integer(bytes: &[u8]) -> Option<i64> {
 fn operate(input: &mut Input<'_>, db: &impl nacredb::RunWrite, model: &mut Model, now_ms: u64) {
     let target = key(input);
     let held = model.get(&target).cloned();
-    match input.below(16) {
+    match input.below(20) {
         0..=2 => {
             let value = value(input);
             db.set(&target, &value).expect("SET");
@@ -342,6 +350,55 @@ fn operate(input: &mut Input<'_>, db: &impl nacredb::RunWrite, model: &mut Model
             for (key, value) in pairs {
                 let deadline = None;
                 model.insert(key, Entry { value, deadline });
+            }
+        }
+        15 | 16 => {
+            let bit = usize::from(input.short()) % 70_000;
+            let on = input.flag();
+            let old = db.setbit(&target, bit as u64, on).expect("SETBIT");
+            let entry = model.entry(target).or_insert(Entry {
+                value: Vec::new(),
+                deadline: None,
+            });
+            let len = entry.value.len().max(bit / 8 + 1);
+            entry.value.resize(len, 0);
+            let (byte, mask) = (&mut entry.value[bit / 8], 0x80 >> (bit % 8));
+            assert_eq!(old, *byte & mask != 0, "SETBIT");
+            *byte = if on { *byte | mask } else { *byte & !mask };
+        }
+        17 => {
+            let value = held.map(|entry| entry.value).unwrap_or_default();
+            let ones: u32 = value.iter().map(|byte| byte.count_ones()).sum();
+            let count = db.bitcount(&target, BitRange::all()).expect("BITCOUNT");
+            assert_eq!(count, u64::from(ones), "BITCOUNT");
+        }
+        18 => {
+            let from: Vec<_> = (0..1 + input.below(3)).map(|_| key(input)).collect();
+            let (op, join): (_, fn(u8, u8) -> u8) = match input.below(3) {
+                0 => (BitOp::And, |left, right| left & right),
+                1 => (BitOp::Or, |left, right| left | right),
+                _ => (BitOp::Xor, |left, right| left ^ right),
+            };
+            let values: Vec<&[u8]> = from
+                .iter()
+                .map(|key| model.get(key).map_or(&[][..], |entry| &entry.value))
+                .collect();
+            let len = values.iter().map(|value| value.len()).max().unwrap_or(0);
+            let byte = |value: &[u8], at: usize| value.get(at).copied().unwrap_or(0);
+            let joined = |at: usize| {
+                let first = byte(values[0], at);
+                values[1..]
+                    .iter()
+                    .fold(first, |all, value| join(all, byte(value, at)))
+            };
+            let value: Vec<u8> = (0..len).map(joined).collect();
+            let answer = db.bitop(op, &target, &from).expect("BITOP");
+            assert_eq!(answer, len as u64, "BITOP");
+            if len == 0 {
+                model.remove(&target);
+            } else {
+                let deadline = None;
+                model.insert(target, Entry { value, deadline });
             }
         }
         _ => {

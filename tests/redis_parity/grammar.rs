@@ -228,7 +228,7 @@ impl<'a> Generator<'a> {
     pub(crate) fn command(&mut self) -> Command {
         loop {
             let command = self.any_command();
-            if !fills_memory(&command) {
+            if !fills_memory(&command) && !expires_soon(&command) {
                 return command;
             }
         }
@@ -637,7 +637,9 @@ impl<'a> Generator<'a> {
             2 => self.rng.between(1, 1_000_000).to_string().into_bytes(),
             _ => {
                 let seconds = 5_000_000_000 + self.rng.between(0, 5) * 1_000_000_000;
-                let unit = seconds * per_second + self.rng.between(0, 1) * self.rng.between(0, 999);
+                // Seconds are told rounded to the nearest.
+                let ms = *self.rng.pick(&[0, 0, 0, 1, 499, 500, 501, 999]);
+                let unit = seconds * per_second + ms;
                 unit.to_string().into_bytes()
             }
         };
@@ -668,6 +670,28 @@ fn fills_memory(command: &Command) -> bool {
                 _ => number(word, 1),
             };
             offset.is_some_and(|offset| (PLENTY..(1 << 32) * 64).contains(&offset))
+        }),
+        _ => false,
+    }
+}
+
+/// Whether a command (after damage) gives a deadline so near that a key could be gone on one side and
+/// not yet on the other.
+fn expires_soon(command: &Command) -> bool {
+    const SOON_MS: i64 = 150_000_000;
+    let soon = |at: usize, per_second: i64| {
+        let word = command
+            .get(at)
+            .and_then(|word| std::str::from_utf8(word).ok());
+        let amount: Option<i64> = word.and_then(|word| word.parse().ok());
+        amount.is_some_and(|amount| (1..=SOON_MS / 1000 * per_second).contains(&amount))
+    };
+    match command[0].to_ascii_uppercase().as_slice() {
+        b"SETEX" | b"EXPIRE" => soon(2, 1),
+        b"PSETEX" | b"PEXPIRE" => soon(2, 1000),
+        b"SET" | b"GETEX" => (1..command.len()).any(|at| {
+            let option = command[at].to_ascii_uppercase();
+            (option == b"EX" && soon(at + 1, 1)) || (option == b"PX" && soon(at + 1, 1000))
         }),
         _ => false,
     }

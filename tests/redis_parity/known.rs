@@ -171,25 +171,12 @@ pub(crate) fn as_text(reply: Wire) -> Wire {
     }
 }
 
-/// Whether two errors repeat words that are no text, and are the same up to the first place where
-/// something was replaced: replacement characters are longer than what they stand for, and how much of
-/// the words an error repeats is counted in bytes.
-pub(crate) fn same_until_replaced(redis: &Wire, ours: &Wire) -> bool {
-    let (Wire::Error(redis), Wire::Error(ours)) = (redis, ours) else {
-        return false;
-    };
-    let replaced = "\u{fffd}".as_bytes();
-    let at = redis
-        .windows(replaced.len())
-        .position(|piece| piece == replaced);
-    at.is_some_and(|at| redis.get(..at) == ours.get(..at))
-}
-
 /// How far two clocks may be apart in one stream, in seconds.
 const DRIFT_S: i64 = 90;
-/// Points in time in this range (years 2096 to 3237) were given as such and agree exactly: relative
-/// deadlines in the streams end before it.
+/// Points in time in this range (years 2096 to 3237) within the first second of a multiple of 10^9 s
+/// were given as such and agree exactly. A relative deadline that falls there is one in 10^9.
 const ABSOLUTE_S: std::ops::Range<i64> = 4_000_000_000..40_000_000_000;
+const ABSOLUTE_STEP_S: i64 = 1_000_000_000;
 
 impl Agreement {
     /// Whether two replies agree. For [`Scan`](Self::Scan) and [`ExistingKey`](Self::ExistingKey) this
@@ -217,7 +204,8 @@ impl Agreement {
             } => match (redis, ours) {
                 (&Wire::Int(left), &Wire::Int(right)) if left > 0 && right > 0 => {
                     let window = ABSOLUTE_S.start * per_second..ABSOLUTE_S.end * per_second;
-                    if absolute && window.contains(&left) {
+                    let given = left % (ABSOLUTE_STEP_S * per_second) <= per_second;
+                    if absolute && given && window.contains(&left) {
                         left == right
                     } else {
                         left.abs_diff(right) <= DRIFT_S.unsigned_abs() * per_second.unsigned_abs()
