@@ -157,8 +157,44 @@ impl Entry {
         &page.bytes[self.key_at()..self.value_at()]
     }
 
+    /// Whether this is the entry of `key`. One bounds check; a long key lies elsewhere.
+    #[inline]
+    fn has_key<L>(self, page: &Page<L>, key: &[u8]) -> bool {
+        if self.is(LONG_KEY) {
+            return self.has_long_key(page, key);
+        }
+        let at = self.key_at();
+        self.key_len() == key.len()
+            && match page.bytes.get(at..at + key.len()) {
+                Some(own) => equal_keys(own, key),
+                None => false,
+            }
+    }
+
+    #[inline(never)]
+    fn has_long_key<L>(self, page: &Page<L>, key: &[u8]) -> bool {
+        self.key(page) == key
+    }
+
     #[inline]
     fn view<L>(self, page: &Page<L>) -> EntryRef<'_, L> {
+        if self.is(LARGE | LONG_KEY) {
+            return self.view_beside(page);
+        }
+        // One bounds check for the whole entry.
+        let body = &page.bytes[self.key_at()..self.end()];
+        let (key, value) = body.split_at(self.key_len());
+        EntryRef {
+            key,
+            tag: self.tag(),
+            expires_at_ms: self.expires_at_ms(&page.bytes),
+            payload: Payload::Inline(value),
+        }
+    }
+
+    /// An entry that has something beside the page.
+    #[inline(never)]
+    fn view_beside<L>(self, page: &Page<L>) -> EntryRef<'_, L> {
         let large = if self.is(LARGE) {
             page.side
                 .as_ref()
@@ -176,6 +212,33 @@ impl Entry {
             },
         }
     }
+}
+
+/// Whether two keys of the same length are equal. Up to 16 bytes it is two overlapping words and
+/// no call.
+#[inline]
+fn equal_keys(a: &[u8], b: &[u8]) -> bool {
+    if a.len() > 16 || a.len() != b.len() {
+        return a == b;
+    }
+    let n = a.len();
+    if n >= 8 {
+        let word = |bytes: &[u8], at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(word)
+        };
+        return (word(a, 0) ^ word(b, 0)) | (word(a, n - 8) ^ word(b, n - 8)) == 0;
+    }
+    if n >= 4 {
+        let word = |bytes: &[u8], at: usize| {
+            let mut word = [0; 4];
+            word.copy_from_slice(&bytes[at..at + 4]);
+            u32::from_le_bytes(word)
+        };
+        return (word(a, 0) ^ word(b, 0)) | (word(a, n - 4) ^ word(b, n - 4)) == 0;
+    }
+    a == b
 }
 
 /// Where the index has an entry.
@@ -240,7 +303,7 @@ fn find<L>(page: &Page<L>, groups: usize, hash: u64, key: &[u8]) -> Option<Place
             let index = candidates.trailing_zeros() as usize;
             candidates &= candidates - 1;
             let entry = Entry::at(&page.bytes, offset_in(line, index));
-            if entry.key(page) == key {
+            if entry.has_key(page, key) {
                 return Some(Place {
                     group,
                     index,

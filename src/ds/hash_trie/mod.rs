@@ -37,7 +37,7 @@ use std::hash::{BuildHasher, Hasher};
 use self::change::{Removal, chain_upsert, double, split_run, wrap};
 use self::leaf::{DeadlineSet, NewEntry, Node, Removed, Side};
 use super::config::INNER_BITS_MAX;
-use super::pages::{Inner, NodePtr, Shape, View, ViewMut};
+use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
 #[allow(unused_imports, reason = "named by the keyspace")]
 pub(crate) use self::walk::Iter;
@@ -470,14 +470,21 @@ fn lookup<'a, L>(node: &'a Node<L>, rest: u64, hash: u64, key: &[u8]) -> Option<
                 rest <<= bits;
                 node = inner.slots[start].as_ref()?;
             }
-            View::Chain(chain) => {
-                return chain
-                    .leaves
-                    .iter()
-                    .find_map(|leaf| lookup(leaf, 0, hash, key));
-            }
+            View::Chain(chain) => return lookup_in_chain(chain, hash, key),
         }
     }
+}
+
+/// The entry of a key in a chain. Out of line, so that the way through the trie can be inlined.
+#[cold]
+#[inline(never)]
+fn lookup_in_chain<'a, L>(
+    chain: &'a Chain<Side<L>>,
+    hash: u64,
+    key: &[u8],
+) -> Option<EntryRef<'a, L>> {
+    let mut leaves = chain.leaves.iter().map(leaf::leaf_ref);
+    leaves.find_map(|leaf| leaf::get(leaf, hash, key))
 }
 
 impl<L, S: Clone> Clone for HashTrie<L, S> {
