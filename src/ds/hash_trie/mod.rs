@@ -231,7 +231,52 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
     ///
     /// # Panics
     /// If an inline value is longer than `INLINE_VALUE_MAX`.
+    #[inline]
     pub(crate) fn insert(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        tag: u8,
+        expires_at_ms: u64,
+        value: NewPayload<'_, L>,
+    ) -> OldPayload<L> {
+        if let NewPayload::Inline(bytes) = value
+            && expires_at_ms == NO_DEADLINE
+            && self.overwrite(hash, key, tag, bytes)
+        {
+            return OldPayload::Inline;
+        }
+        self.put(hash, key, tag, expires_at_ms, value)
+    }
+
+    /// The commonest change, in few steps: a value in an unshared page gives way to one of the same
+    /// length, neither with a deadline. False, and nothing done, in every other case.
+    #[inline]
+    fn overwrite(&mut self, hash: u64, key: &[u8], tag: u8, value: &[u8]) -> bool {
+        let mut rest = hash.rotate_left(self.skip_bits);
+        let Some(mut node) = self.root.as_mut() else {
+            return false;
+        };
+        loop {
+            match node.mut_if_unique() {
+                Some(ViewMut::Leaf(leaf)) => return leaf::overwrite(leaf, hash, key, tag, value),
+                Some(ViewMut::Inner(inner)) => {
+                    let bits = bits_of(inner);
+                    let start = run_start(inner.starts, slot_of(rest, bits));
+                    rest <<= bits;
+                    match inner.slots[start].as_mut() {
+                        Some(child) => node = child,
+                        None => return false,
+                    }
+                }
+                Some(ViewMut::Chain(_)) | None => return false,
+            }
+        }
+    }
+
+    /// Every case of `insert`.
+    #[inline(never)]
+    fn put(
         &mut self,
         hash: u64,
         key: &[u8],
