@@ -253,6 +253,7 @@ impl Db {
         self.handle.engine.pause_compaction()
     }
 
+    #[inline]
     fn engine(&self) -> &Engine {
         &self.handle.engine
     }

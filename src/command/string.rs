@@ -197,6 +197,7 @@ pub(super) fn check_copy(bytes: u64) -> Result<(), CommandError> {
 
 /// Refuses a string of `len` bytes and then `more` that would be past the limit, and more bytes in one
 /// piece than a frame of the log holds.
+#[inline]
 pub(super) fn check_length(rules: Rules, len: u64, more: usize) -> Result<(), CommandError> {
     match len.checked_add(more as u64) {
         Some(total)
@@ -209,6 +210,7 @@ pub(super) fn check_length(rules: Rules, len: u64, more: usize) -> Result<(), Co
 }
 
 /// Calls `visit` with the bytes of a string; copies them only where they lie in several pieces.
+#[inline]
 pub(super) fn visit_whole<R>(
     string: StringRef<'_>,
     visit: impl FnOnce(&[u8]) -> R,
@@ -226,6 +228,7 @@ pub(super) struct ReadString<'a, F> {
 }
 
 /// An operation that answers what `read` does, or `None` if there is no string at `key`.
+#[inline]
 pub(super) fn read_string<R, F>(key: &[u8], read: F) -> ReadString<'_, F>
 where
     F: FnOnce(StringRef<'_>) -> Result<R, CommandError>,
@@ -242,10 +245,12 @@ where
 {
     type Output = Option<R>;
 
+    #[inline]
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
     }
 
+    #[inline]
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
         let Some(entry) = tx.entry(self.key) else {
             return Ok(None);
@@ -270,10 +275,12 @@ struct PlainSet<'a> {
 impl WriteCommand for PlainSet<'_> {
     type Output = ();
 
+    #[inline]
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
     }
 
+    #[inline]
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
         check_length(tx.rules, 0, self.value.len())?;
         tx.set_string(self.key, self.value, None);

@@ -238,8 +238,8 @@ impl Engine {
     /// Frees what was replaced and waits for the acknowledgement. No shard is locked.
     #[inline]
     pub(crate) fn finish(&self, pending: Pending) -> Result<(), StorageError> {
-        for dropped in pending.dropped {
-            free(dropped);
+        if !pending.dropped.is_empty() {
+            pending.dropped.into_iter().for_each(free);
         }
         match (pending.end_lsn, pending.refused) {
             (Some(end_lsn), _) => self.acknowledge(end_lsn),
