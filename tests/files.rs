@@ -295,3 +295,62 @@ fn calls_that_would_wait_for_themselves_are_refused() {
     db.compact().unwrap();
     db.close().unwrap();
 }
+
+/// Asks until the answer is yes; a minute is for machines that are very busy.
+fn eventually(what: &str, mut yes: impl FnMut() -> bool) {
+    for _ in 0..6_000 {
+        if yes() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("never: {what}");
+}
+
+#[test]
+fn a_file_that_outgrows_the_policy_is_compacted_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nacre");
+    let policy = nacredb::CompactionPolicy {
+        min_bytes: 200_000,
+        growth_percent: 100,
+        bytes_per_second: None,
+    };
+    let db = Db::builder().compaction(policy).open(&path).unwrap();
+    for number in 0..10_000 {
+        db.set(format!("key:{}", number % 50), [b'x'; 100]).unwrap();
+    }
+    eventually("a compaction", || {
+        db.stats().unwrap().file.unwrap().compactions > 0
+    });
+    db.close().unwrap();
+    assert!(std::fs::metadata(&path).unwrap().len() < 1_500_000);
+    let db = Db::open(&path).unwrap();
+    assert_eq!(db.stats().unwrap().keys, 50);
+}
+
+#[test]
+fn expired_keys_leave_memory_and_the_file_as_effects() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nacre");
+    let db = Db::open(&path).unwrap();
+    for number in 0..500 {
+        db.execute(&["SET", &format!("short:{number}"), "x", "PX", "50"])
+            .unwrap();
+    }
+    db.set("long", "x").unwrap();
+    eventually("the expirer removes them", || db.stats().unwrap().keys == 1);
+    db.close().unwrap();
+    let removed = nacredb::inspect::log(&path, 0)
+        .unwrap()
+        .map(|frame| {
+            let frame = frame.unwrap();
+            let effects = frame.effects().unwrap();
+            effects
+                .iter()
+                .filter(|effect| matches!(effect, nacredb::Effect::KeyRemove { .. }))
+                .count()
+        })
+        .sum::<usize>();
+    assert_eq!(removed, 500);
+}
