@@ -217,6 +217,7 @@ impl Db {
     /// # Errors
     /// What kept the last writes from the disk; the handle is closed all the same.
     pub fn close(&self) -> Result<(), Error> {
+        self.engine().check_may_wait()?;
         Ok(self.engine().close()?)
     }
 
@@ -234,6 +235,7 @@ impl Db {
     /// # Errors
     /// As [`compact`](Self::compact); [`StorageError::Cancelled`] if the callback said so.
     pub fn compact_with(&self, request: CompactionRequest) -> Result<CompactionReport, Error> {
+        self.engine().check_may_wait()?;
         Ok(self.start_compaction(request)?.wait()?)
     }
 
@@ -251,6 +253,7 @@ impl Db {
         self.handle.engine.pause_compaction()
     }
 
+    #[inline]
     fn engine(&self) -> &Engine {
         &self.handle.engine
     }

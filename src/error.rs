@@ -105,8 +105,9 @@ pub enum StorageError {
     /// The disk is full. The operation was refused before it changed anything; reads go on, and
     /// writes resume by themselves when there is space.
     DiskFull,
-    /// The write is applied in memory and its frame is held for the file, but the file does not
-    /// have it yet. After a reopen it is either wholly there or wholly absent.
+    /// The write is applied in memory, but its frame is not as safe as the ack class asks: the disk is
+    /// full, or a sync failed. After a reopen it is either wholly there or wholly absent. Doing it
+    /// again would do it twice.
     Unconfirmed {
         /// The log position that would confirm it.
         lsn: u64,
@@ -114,7 +115,7 @@ pub enum StorageError {
         source: Arc<io::Error>,
     },
     /// A sync failed: everything after `since_lsn` may be lost on a power cut until the engine has
-    /// healed into a new file. Reads go on.
+    /// healed into a new file. The operation was refused before it changed anything; reads go on.
     DurabilityLost {
         /// The last log position known to be on disk.
         since_lsn: u64,

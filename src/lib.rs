@@ -1,4 +1,24 @@
-//! NacreDB: Redis's data model as a library, in one file.
+//! NacreDB: Redis's data model as a Rust library, in one file.
+//!
+//! Strings, bitmaps, keys and expiry in process; snapshots and writable branches in O(1); an append log
+//! behind a sealed snapshot in a single file; a background compactor. Every command exists twice: as a
+//! typed method (`use nacredb::prelude::*`) and in words through [`Db::execute`].
+//!
+//! ```
+//! # fn main() -> Result<(), nacredb::Error> {
+//! use nacredb::{Db, prelude::*};
+//!
+//! let db = Db::open_in_memory();
+//! db.set("greeting", "hello")?;
+//! let before = db.snapshot()?;
+//! db.set("greeting", "good evening")?;
+//! assert_eq!(before.get("greeting")?, Some(b"hello".to_vec()));
+//! # Ok(()) }
+//! ```
+//!
+//! [`Db`] opens and holds a database, [`Builder`] says how. [`Snapshot`] reads one moment,
+//! [`Transaction`] changes many keys at once. [`inspect`] looks at a file without opening it.
+//! docs/durability.md says what each [`Ack`] class promises, docs/file-format.md what the bytes are.
 
 mod command;
 mod db;
@@ -57,3 +77,7 @@ pub mod prelude {
     pub use crate::command::string_many::{StringManyRead, StringManyWrite};
     pub use crate::command::string_range::{StringRangeRead, StringRangeWrite};
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

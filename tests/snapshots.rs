@@ -22,8 +22,11 @@ fn a_snapshot_outlives_its_database_and_crosses_threads() {
     let snapshot = db.snapshot().unwrap();
     drop(db);
     let other = snapshot.clone();
-    let read = std::thread::spawn(move || other.get("a").unwrap());
-    assert_eq!(read.join().unwrap(), Some(b"1".to_vec()));
+    let read = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || other.get("a").unwrap());
+        reader.join().unwrap()
+    });
+    assert_eq!(read, Some(b"1".to_vec()));
     assert_eq!(snapshot.get("a").unwrap(), Some(b"1".to_vec()));
 }
 

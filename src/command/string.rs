@@ -195,15 +195,22 @@ pub(super) fn check_copy(bytes: u64) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Refuses a string of `len` bytes and then `more` that would be past the limit.
+/// Refuses a string of `len` bytes and then `more` that would be past the limit, and more bytes in one
+/// piece than a frame of the log holds.
+#[inline]
 pub(super) fn check_length(rules: Rules, len: u64, more: usize) -> Result<(), CommandError> {
     match len.checked_add(more as u64) {
-        Some(total) if total <= rules.string_bytes_max => Ok(()),
+        Some(total)
+            if total <= rules.string_bytes_max && more as u64 <= Rules::WRITTEN_BYTES_MAX =>
+        {
+            Ok(())
+        }
         _ => Err(CommandError::StringTooLong),
     }
 }
 
 /// Calls `visit` with the bytes of a string; copies them only where they lie in several pieces.
+#[inline]
 pub(super) fn visit_whole<R>(
     string: StringRef<'_>,
     visit: impl FnOnce(&[u8]) -> R,
@@ -221,6 +228,7 @@ pub(super) struct ReadString<'a, F> {
 }
 
 /// An operation that answers what `read` does, or `None` if there is no string at `key`.
+#[inline]
 pub(super) fn read_string<R, F>(key: &[u8], read: F) -> ReadString<'_, F>
 where
     F: FnOnce(StringRef<'_>) -> Result<R, CommandError>,
@@ -237,10 +245,12 @@ where
 {
     type Output = Option<R>;
 
+    #[inline]
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
     }
 
+    #[inline]
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
         let Some(entry) = tx.entry(self.key) else {
             return Ok(None);
@@ -265,10 +275,12 @@ struct PlainSet<'a> {
 impl WriteCommand for PlainSet<'_> {
     type Output = ();
 
+    #[inline]
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
     }
 
+    #[inline]
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
         check_length(tx.rules, 0, self.value.len())?;
         tx.set_string(self.key, self.value, None);

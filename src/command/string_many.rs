@@ -7,7 +7,7 @@ use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string::{VALUE_LENGTH, check_length, copy, visit_whole};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{ReadTx, Rules, WriteTx};
 use std::cell::Cell;
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
@@ -160,6 +160,11 @@ impl WriteCommand for MSet<'_> {
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         for (_, value) in self.pairs() {
             check_length(tx.rules, 0, value.len())?;
+        }
+        // All pairs together are one frame.
+        let bytes: u64 = self.words.iter().map(|word| word.len() as u64 + 16).sum();
+        if bytes > Rules::WRITTEN_BYTES_MAX {
+            return Err(CommandError::StringTooLong);
         }
         if self.only_if_missing && self.pairs().any(|(key, _)| tx.entry(key).is_some()) {
             return Ok(false);

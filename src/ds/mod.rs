@@ -3,8 +3,16 @@
 //! Every structure here clones in O(1) and copies what it changes while a clone is alive; it changes
 //! in place otherwise. `value` and `keyspace` build on them.
 
+#[allow(
+    dead_code,
+    reason = "a structure's whole interface; its users take what they need"
+)]
 pub(crate) mod bits;
 mod config;
+#[allow(
+    dead_code,
+    reason = "a structure's whole interface; its users take what they need"
+)]
 pub(crate) mod hash_trie;
 mod pages;
 pub(crate) mod popcount;

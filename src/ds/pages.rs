@@ -344,19 +344,25 @@ impl<T> NodePtr<T> {
     pub(crate) fn prefetch_all(&self) {
         prefetch_lines(self.base(), self.allocated_bytes() / LINE);
     }
-}
 
-impl<T: Clone> NodePtr<T> {
-    /// The node's contents for change; a shared node is copied first and this share moves to the copy.
+    /// The node's contents for change if this is the only share.
     #[inline]
-    pub(crate) fn unique_mut(&mut self) -> ViewMut<'_, T> {
-        if !self.is_unique() {
-            *self = self.duplicate();
-        }
+    pub(crate) fn mut_if_unique(&mut self) -> Option<ViewMut<'_, T>> {
+        // SAFETY: the count is 1.
+        self.is_unique().then(|| unsafe { self.open() })
+    }
+
+    /// The node's contents for change.
+    ///
+    /// # Safety
+    /// The count is 1.
+    #[inline]
+    unsafe fn open(&mut self) -> ViewMut<'_, T> {
         let base = self.base();
         match self.shape() {
             // SAFETY (all three): the shape is how the node was allocated (invariant 2); the count is
-            // 1 and the only pointer is borrowed mutably for the life of the result (invariant 3).
+            // 1 (the caller's promise) and the only pointer is borrowed mutably for the life of the
+            // result (invariant 3).
             Shape::Leaf { steps, groups } => {
                 // SAFETY: see above.
                 let page = unsafe { &mut *Self::leaf_at(base, steps * STEP - LINE) };
@@ -369,6 +375,18 @@ impl<T: Clone> NodePtr<T> {
             // SAFETY: see above.
             Shape::Chain => ViewMut::Chain(unsafe { base.cast().as_mut() }),
         }
+    }
+}
+
+impl<T: Clone> NodePtr<T> {
+    /// The node's contents for change; a shared node is copied first and this share moves to the copy.
+    #[inline]
+    pub(crate) fn unique_mut(&mut self) -> ViewMut<'_, T> {
+        if !self.is_unique() {
+            *self = self.duplicate();
+        }
+        // SAFETY: the count was 1, or the share has just moved to a copy, whose count is 1.
+        unsafe { self.open() }
     }
 
     /// A copy of the node with a count of its own; children are shared with the original.

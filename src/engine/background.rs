@@ -65,6 +65,13 @@ impl Background {
         self.running.load(Ordering::Relaxed)
     }
 
+    /// Whether the caller is the thread.
+    pub(crate) fn is_this_thread(&self) -> bool {
+        let handle = self.handle.lock();
+        let id = handle.as_ref().map(|handle| handle.thread().id());
+        id == Some(std::thread::current().id())
+    }
+
     /// Asks for a job, once the thread runs.
     pub(crate) fn ask(&self, job: Job) {
         // The receiver lives as long as this value: sending cannot fail.
@@ -84,10 +91,14 @@ impl Engine {
             return;
         };
         let work = move || run(&engine);
-        let on_panic = move |text: String| on_panic.poison(format!("background thread: {text}"));
+        let on_panic = move |text: String| {
+            on_panic.poison(format!("background thread: {text}"));
+            on_panic.refuse_compactions();
+        };
         // Without a thread, expired keys still never show; they only stay in memory longer.
         *handle = thread::spawn("nacre-background", work, on_panic).ok();
-        self.background.running.store(true, Ordering::Relaxed);
+        let running = handle.is_some();
+        self.background.running.store(running, Ordering::Relaxed);
     }
 
     /// The bounded part of the thread's work, also done between two blocks of a compaction.
@@ -103,10 +114,12 @@ impl Engine {
         let handle = self.background.handle.lock().take();
         if let Some(handle) = handle {
             self.background.ask(Job::Stop);
-            let ended = handle.join();
-            debug_assert!(ended.is_ok(), "sys::thread catches panics");
+            // The last handle may be dropped by the thread itself, in a callback: it then ends by itself.
+            if handle.thread().id() != std::thread::current().id() {
+                let ended = handle.join();
+                debug_assert!(ended.is_ok(), "sys::thread catches panics");
+            }
         }
-        self.refuse_compactions();
     }
 }
 

@@ -35,6 +35,8 @@ thread_local! {
 pub(crate) struct Pending {
     /// Where its frame ends in the log, if it has one.
     pub(crate) end_lsn: Option<u64>,
+    /// Why it has none although it should.
+    pub(crate) refused: Option<StorageError>,
     pub(crate) dropped: Vec<Dropped>,
 }
 
@@ -193,28 +195,33 @@ impl Engine {
     /// Places a batch in the log. The shards it changed are still locked.
     #[inline]
     pub(crate) fn log_batch(&self, batch: Batch) -> Pending {
-        let end_lsn = match self.log() {
-            Some(log) if batch.count > 0 => self.append(log, &batch),
-            Some(_) | None => None,
+        let (end_lsn, refused) = match self.log() {
+            Some(log) if batch.count > 0 => match self.append(log, &batch) {
+                Ok(end_lsn) => (Some(end_lsn), None),
+                Err(error) => (None, Some(error)),
+            },
+            Some(_) | None => (None, None),
         };
         if batch.bytes.capacity() > 0 && batch.bytes.capacity() <= BUFFER_KEPT_BYTES {
             BUFFER.set(batch.bytes);
         }
         Pending {
             end_lsn,
+            refused,
             dropped: batch.dropped,
         }
     }
 
+    /// Commands check their sizes before they change anything; a batch that is too large all the same
+    /// is in memory and can never be in the log, so the handle is given up and the caller told.
     #[inline]
-    fn append(&self, log: &Log, batch: &Batch) -> Option<u64> {
+    fn append(&self, log: &Log, batch: &Batch) -> Result<u64, StorageError> {
         let ops = u16::try_from(batch.count).unwrap_or(u16::MAX);
         match log.append(self.clock.now_ms(), ops, &batch.bytes) {
-            Ok(appended) => Some(appended.end_lsn),
+            Ok(appended) => Ok(appended.end_lsn),
             Err(error) => {
-                // Only a batch larger than a frame can come here, and memory has it already.
                 self.poison(format!("a change could not be logged: {error}"));
-                None
+                Err(error)
             }
         }
     }
@@ -231,12 +238,13 @@ impl Engine {
     /// Frees what was replaced and waits for the acknowledgement. No shard is locked.
     #[inline]
     pub(crate) fn finish(&self, pending: Pending) -> Result<(), StorageError> {
-        for dropped in pending.dropped {
-            free(dropped);
+        if !pending.dropped.is_empty() {
+            pending.dropped.into_iter().for_each(free);
         }
-        match pending.end_lsn {
-            Some(end_lsn) => self.acknowledge(end_lsn),
-            None => Ok(()),
+        match (pending.end_lsn, pending.refused) {
+            (Some(end_lsn), _) => self.acknowledge(end_lsn),
+            (None, Some(error)) => Err(error),
+            (None, None) => Ok(()),
         }
     }
 

@@ -10,8 +10,9 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
@@ -34,6 +35,8 @@ const NAP: Duration = Duration::from_millis(20);
 /// After an automatic compaction failed, the next one waits this long, doubled each time.
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(3600);
+/// While a heal is due no write is accepted: it is tried often.
+const HEAL_BACK_OFF_MAX: Duration = Duration::from_secs(4);
 
 /// How far a compaction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,6 +95,7 @@ impl CompactionRequest {
 /// A compaction under way. Dropping it lets the compaction go on.
 #[derive(Debug)]
 pub struct CompactionHandle {
+    engine: Weak<Engine>,
     cancel: Arc<AtomicBool>,
     result: Receiver<Result<CompactionReport, StorageError>>,
 }
@@ -105,8 +109,13 @@ impl CompactionHandle {
     /// Waits for its end.
     ///
     /// # Errors
-    /// What ended it; the old file is then still in place and in use.
+    /// What ended it; the old file is then still in place and in use. [`StorageError::Reentrant`]
+    /// inside a visitor, a transaction or a progress callback, where it would wait for itself: the
+    /// compaction goes on.
     pub fn wait(self) -> Result<CompactionReport, StorageError> {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.check_may_wait()?;
+        }
         self.result.recv().unwrap_or(Err(StorageError::Closed))
     }
 }
@@ -132,29 +141,46 @@ struct Asked {
 }
 
 /// What the compactor remembers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Compactor {
     queue: Mutex<Vec<Asked>>,
     pauses: AtomicU32,
     stopping: AtomicBool,
     done: AtomicU64,
     failures: Mutex<Failures>,
+    heals: Mutex<Failures>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Failures {
+    back_off_max: Duration,
     last: Option<StorageError>,
     in_a_row: u32,
     since: Option<Stopwatch>,
 }
 
 impl Failures {
+    fn none(back_off_max: Duration) -> Self {
+        Self {
+            back_off_max,
+            last: None,
+            in_a_row: 0,
+            since: None,
+        }
+    }
+
     fn may_try(&self) -> bool {
         let Some(since) = &self.since else {
             return true;
         };
         let wait = BACK_OFF_MIN.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(12));
-        since.elapsed() >= wait.min(BACK_OFF_MAX)
+        since.elapsed() >= wait.min(self.back_off_max)
+    }
+
+    fn note(&mut self, error: &StorageError) {
+        self.last = Some(error.clone());
+        self.in_a_row += 1;
+        self.since = Some(Stopwatch::start());
     }
 }
 
@@ -174,20 +200,38 @@ impl Compactor {
         self.stopping.store(true, Ordering::Release);
     }
 
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: Mutex::new(Vec::new()),
+            pauses: AtomicU32::new(0),
+            stopping: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            failures: Mutex::new(Failures::none(BACK_OFF_MAX)),
+            heals: Mutex::new(Failures::none(HEAL_BACK_OFF_MAX)),
+        }
+    }
+
     fn note(&self, result: &Result<CompactionReport, StorageError>) {
         let mut failures = self.failures.lock();
         match result {
             Ok(_) => {
                 self.done.fetch_add(1, Ordering::Relaxed);
-                *failures = Failures::default();
+                *failures = Failures::none(BACK_OFF_MAX);
             }
-            Err(StorageError::Cancelled) => {}
-            Err(error) => {
-                failures.last = Some(error.clone());
-                failures.in_a_row += 1;
-                failures.since = Some(Stopwatch::start());
-            }
+            // Not the compaction's fault: the caller wanted it so, or a heal comes first.
+            Err(StorageError::Cancelled | StorageError::DurabilityLost { .. }) => {}
+            Err(error) => failures.note(error),
         }
+    }
+
+    fn note_heal(&self, result: &Result<CompactionReport, StorageError>) {
+        let mut heals = self.heals.lock();
+        match result {
+            Ok(_) => *heals = Failures::none(HEAL_BACK_OFF_MAX),
+            Err(error) => heals.note(error),
+        }
+        drop(heals);
+        self.note(result);
     }
 }
 
@@ -211,7 +255,15 @@ impl Engine {
         });
         self.start_background();
         self.background.ask(Job::Compact);
-        Ok(CompactionHandle { cancel, result })
+        // A close between the check and the queueing has answered the queue already.
+        if self.check_open().is_err() || !self.background.is_running() {
+            self.refuse_compactions();
+        }
+        Ok(CompactionHandle {
+            engine: self.this.clone(),
+            cancel,
+            result,
+        })
     }
 
     /// Stops compactions from making progress until the guard is dropped.
@@ -222,24 +274,36 @@ impl Engine {
         }
     }
 
-    /// Runs what is due: requests, a heal, an automatic compaction. Background thread only.
+    /// Runs what is due: a heal, requests in order, an automatic compaction. Background thread only.
     pub(crate) fn compact_if_due(&self) {
         let Some(store) = self.store() else { return };
         loop {
-            let Some(mut asked) = self.compactor.queue.lock().pop() else {
-                break;
+            if store.log().needs_heal() && self.compactor.heals.lock().may_try() {
+                let _noted = self.heal(store);
+            }
+            let next = {
+                let mut queue = self.compactor.queue.lock();
+                (!queue.is_empty()).then(|| queue.remove(0))
             };
+            let Some(mut asked) = next else { break };
             let result = self.compact(store, &mut asked.request, &asked.cancel);
             self.compactor.note(&result);
             // The asker may have gone.
             drop(asked.done.send(result));
         }
-        let due = store.log().needs_heal() || self.has_outgrown(store);
-        if due && self.compactor.failures.lock().may_try() {
+        if self.has_outgrown(store) && self.compactor.failures.lock().may_try() {
             let mut request = CompactionRequest::new();
             let result = self.compact(store, &mut request, &AtomicBool::new(false));
             self.compactor.note(&result);
         }
+    }
+
+    /// Writes the whole state to a new file after a sync of the old one failed.
+    pub(crate) fn heal(&self, store: &Store) -> Result<CompactionReport, StorageError> {
+        let mut request = CompactionRequest::new();
+        let result = self.compact(store, &mut request, &AtomicBool::new(false));
+        self.compactor.note_heal(&result);
+        result
     }
 
     /// Answers every queued request, because there will be no more compaction.
@@ -321,9 +385,12 @@ impl Work<'_> {
             for entry in effects::entries(shard) {
                 let mut full = Ok(());
                 effects::entry_effects(&entry, &mut |effect| {
+                    if full.is_err() {
+                        return;
+                    }
                     codec::encode(effect, &mut block);
                     count += 1;
-                    if block.len() >= BLOCK_BYTES && full.is_ok() {
+                    if block.len() >= BLOCK_BYTES {
                         full = self.seal(index, &mut count, &mut block);
                     }
                 });
@@ -348,22 +415,38 @@ impl Work<'_> {
         block.clear();
         *count = 0;
         self.progress.bytes_written += bytes;
-        if let Some(report) = &mut self.on_progress
-            && report(self.progress).is_break()
-        {
-            return Err(StorageError::Cancelled);
+        if let Some(report) = &mut self.on_progress {
+            let progress = self.progress;
+            // A callback's panic ends the compaction, not the thread.
+            match catch_unwind(AssertUnwindSafe(|| report(progress))) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return Err(StorageError::Cancelled),
+                Err(_panic) => {
+                    let reason = "the progress callback panicked".into();
+                    return Err(StorageError::CompactionBlocked { reason });
+                }
+            }
         }
         let compactor = &self.engine.compactor;
         loop {
+            // Healing is neither slowed down nor stopped: no write is possible before it ends.
+            if self.healing {
+                return Ok(());
+            }
             let stopping = compactor.stopping.load(Ordering::Acquire);
             if self.cancel.load(Ordering::Acquire) || stopping {
                 return Err(StorageError::Cancelled);
             }
+            if let Some(log) = self.engine.log().filter(|log| log.needs_heal()) {
+                // A heal needs a newer snapshot than this one.
+                return Err(StorageError::DurabilityLost {
+                    since_lsn: log.durable_lsn(),
+                });
+            }
             self.engine.tick();
             let paused = compactor.pauses.load(Ordering::Acquire) > 0;
             let ahead = self.pace.ahead(self.progress.bytes_written);
-            // Healing is not slowed down: no write is possible before it ends.
-            if self.healing || (!paused && ahead.is_zero()) {
+            if !paused && ahead.is_zero() {
                 return Ok(());
             }
             if paused {

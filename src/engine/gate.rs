@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::lock;
 use crate::error::StorageError;
 
 /// Held by the running transaction, and for a moment by writers that had to wait for one.
@@ -31,13 +32,25 @@ fn thread_number() -> u64 {
 }
 
 impl Gate {
+    /// Whether this thread holds the gate.
+    pub(crate) fn is_mine(&self) -> bool {
+        self.owner.load(Ordering::Acquire) == thread_number()
+    }
+
     /// Waits until no transaction runs, and keeps it so while the guard lives.
     pub(crate) fn wait(&self) -> Result<GateGuard<'_>, StorageError> {
         let me = thread_number();
-        if self.owner.load(Ordering::Acquire) == me {
+        if self.is_mine() {
             return Err(StorageError::Reentrant);
         }
-        let held = self.mutex.lock();
+        // From inside a visitor the wait is bounded: the transaction may want the visitor's shard.
+        let held = match lock::wait_inside() {
+            None => self.mutex.lock(),
+            Some(wait) => self
+                .mutex
+                .try_lock_for(wait)
+                .ok_or(StorageError::Reentrant)?,
+        };
         self.owner.store(me, Ordering::Release);
         Ok(GateGuard {
             gate: self,

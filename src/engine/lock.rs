@@ -72,6 +72,12 @@ impl Drop for Inside {
     }
 }
 
+/// How long a wait for another thread may last: `None` for any time, as long as this thread does not
+/// run a visitor.
+pub(crate) fn wait_inside() -> Option<Duration> {
+    (HELD.get() != 0).then_some(INSIDE_WAIT)
+}
+
 /// Several locked shards, by ascending number.
 #[derive(Debug)]
 pub(crate) struct Locked<'a> {
@@ -85,10 +91,6 @@ impl Locked<'_> {
             Ok(position) => position,
             Err(_) => panic!("a command touched a key it had not named"),
         }
-    }
-
-    pub(crate) fn indexes(&self) -> &[usize] {
-        &self.indexes
     }
 
     pub(crate) fn slot_mut(&mut self, index: usize) -> &mut Slot {
@@ -144,10 +146,14 @@ impl Engine {
     #[inline]
     fn lock(&self, index: usize) -> Result<Guard<'_>, StorageError> {
         let slot: &Mutex<Slot> = &self.slots[index];
-        match slot.try_lock() {
-            Some(guard) => Ok(guard),
-            None => self.lock_contended(slot),
-        }
+        let guard = match slot.try_lock() {
+            Some(guard) => guard,
+            None => self.lock_contended(slot)?,
+        };
+        // Asked again under the lock: a close empties the shards, and a panic poisons the handle before
+        // it lets go of what it had half changed.
+        self.check_open()?;
+        Ok(guard)
     }
 
     #[cold]

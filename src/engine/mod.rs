@@ -135,7 +135,7 @@ impl Engine {
             gate: Gate::default(),
             background: Background::new(),
             syncer: Syncer::new(),
-            compactor: Compactor::default(),
+            compactor: Compactor::new(),
             ack: options.ack,
             compaction: options.compaction,
             store,
@@ -168,6 +168,7 @@ impl Engine {
         };
         self.syncer.notice();
         log.commit(end_lsn, ack)
+            .map_err(|error| unconfirmed(end_lsn, error))
     }
 
     /// Waits until everything so far is on disk.
@@ -184,16 +185,34 @@ impl Engine {
     /// Refuses work on a handle that was closed or poisoned, or that a forked child inherited.
     #[inline]
     pub(crate) fn check_readable(&self) -> Result<(), StorageError> {
-        if self.state.load(Ordering::Acquire) != OPEN {
-            return Err(self.refusal());
-        }
+        self.check_open()?;
         self.check_process()
+    }
+
+    /// Refuses work on a handle that was closed or poisoned.
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<(), StorageError> {
+        if self.state.load(Ordering::Acquire) == OPEN {
+            Ok(())
+        } else {
+            Err(self.refusal())
+        }
+    }
+
+    /// Refuses a call that waits for the background thread, where that thread could wait for this one:
+    /// inside a visitor, inside a transaction, and on the thread itself.
+    pub(crate) fn check_may_wait(&self) -> Result<(), StorageError> {
+        if lock::wait_inside().is_some() || self.gate.is_mine() || self.background.is_this_thread()
+        {
+            return Err(StorageError::Reentrant);
+        }
+        Ok(())
     }
 
     /// A child shares the file with its parent, but neither its threads nor its locks.
     #[inline]
     fn check_process(&self) -> Result<(), StorageError> {
-        if self.store.is_some() && self.process != process_token() {
+        if self.process != process_token() {
             return Err(StorageError::ForkedHandle);
         }
         Ok(())
@@ -220,7 +239,9 @@ impl Engine {
     pub(crate) fn poison(&self, what: String) {
         let mut poison = self.poison.write();
         poison.get_or_insert(what);
-        self.state.store(POISONED, Ordering::Release);
+        let _closed_stays_closed =
+            self.state
+                .compare_exchange(OPEN, POISONED, Ordering::AcqRel, Ordering::Acquire);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -247,14 +268,20 @@ impl Engine {
     /// Ends the threads, writes and syncs what is left, and closes the file. Closing twice is fine.
     pub(crate) fn close(&self) -> Result<(), StorageError> {
         self.check_process()?;
+        self.stop_background();
+        // What a failed sync left on no disk is still here: a last try to write it to a new file.
+        if let Some(store) = self.store().filter(|store| store.log().needs_heal()) {
+            let _healed = self.heal(store);
+        }
         let open = self
             .state
             .compare_exchange(OPEN, CLOSED, Ordering::AcqRel, Ordering::Acquire);
-        self.stop_background();
+        self.refuse_compactions();
         self.stop_syncer();
+        // A poisoned handle's log is sound: it holds whole changes only.
         let closed = match self.store() {
-            Some(store) if !self.is_poisoned() => store.close(self.clock.now_ms()),
-            Some(_) | None => Ok(()),
+            Some(store) => store.close(self.clock.now_ms()),
+            None => Ok(()),
         };
         if open.is_ok() {
             let shards: Vec<Shard> = self.slots.iter().map(|slot| self.take(slot)).collect();
@@ -265,12 +292,21 @@ impl Engine {
         closed
     }
 
-    fn is_poisoned(&self) -> bool {
-        self.state.load(Ordering::Acquire) == POISONED
-    }
-
     fn take(&self, slot: &Mutex<Slot>) -> Shard {
         std::mem::replace(&mut slot.lock().shard, self.layout.empty_shard())
+    }
+}
+
+/// What a caller is told whose change is in memory and whose frame is not known to be safe: that it is
+/// applied, whatever kept the frame back.
+#[cold]
+fn unconfirmed(lsn: u64, error: StorageError) -> StorageError {
+    if matches!(error, StorageError::Unconfirmed { .. }) {
+        return error;
+    }
+    StorageError::Unconfirmed {
+        lsn,
+        source: Arc::new(std::io::Error::other(error)),
     }
 }
 

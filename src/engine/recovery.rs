@@ -175,9 +175,10 @@ impl Loader for Loading {
             let hash = layout.hash(key);
             let index = layout.shard_of(hash);
             // Neighbours lie in the same shard: the lock is taken once for a run of them.
-            let mut guard = match locked.take() {
-                Some((at, guard)) if at == index => guard,
-                Some(_) | None => slots[index].lock(),
+            let held = locked.take().filter(|(at, _)| *at == index);
+            let mut guard = match held {
+                Some((_, guard)) => guard,
+                None => slots[index].lock(),
             };
             let reach = ReachMut::One {
                 shard: &mut guard.shard,

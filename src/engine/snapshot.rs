@@ -98,6 +98,7 @@ impl Snapshot {
         &self.state.layout
     }
 
+    #[inline]
     fn run<R>(
         &self,
         keys: Keys<'_>,
@@ -131,6 +132,7 @@ impl Snapshot {
 }
 
 impl RunRead for Snapshot {
+    #[inline]
     fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
         Ok(self.run(command.keys(), |tx| command.execute(tx))?)
     }

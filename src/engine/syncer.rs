@@ -1,9 +1,9 @@
-//! The thread that brings the log to the disk: once a second, or within the window of `Buffered`.
+//! The thread that brings the log to the disk once a second, and for `Buffered` a second one that brings
+//! it to the file within the window, however long a sync takes.
 //!
-//! It holds no shard and blocks no writer, and sleeps while everything is on the disk. A failed sync makes
-//! it ask the background thread to heal.
+//! They hold no shard and block no writer, and sleep while there is nothing to do. A failed sync makes the
+//! first ask the background thread to heal.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,7 +15,6 @@ use super::Engine;
 use super::background::Job;
 use super::options::Ack;
 use crate::error::StorageError;
-use crate::storage::Log;
 use crate::sys::clock::Stopwatch;
 use crate::sys::thread;
 
@@ -24,46 +23,47 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long it sleeps at most where nothing is acknowledged from memory alone.
 const SLEEP: Duration = Duration::from_secs(1);
 
-/// The thread and the ways to wake and to end it.
+/// The threads and the ways to wake and to end them.
 #[derive(Debug)]
 pub(crate) struct Syncer {
+    sync: Bell,
+    flush: Bell,
+    running: Mutex<Vec<(Sender<()>, JoinHandle<()>)>>,
+}
+
+/// Wakes one thread.
+#[derive(Debug)]
+struct Bell {
     /// Full: the thread was woken and has not noticed yet.
     wake: Sender<()>,
     woken: Receiver<()>,
     idle: AtomicBool,
-    running: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
 }
 
-impl Syncer {
-    pub(crate) fn new() -> Self {
+impl Bell {
+    fn new() -> Self {
         let (wake, woken) = bounded(1);
         Self {
             wake,
             woken,
             idle: AtomicBool::new(false),
-            running: Mutex::new(None),
         }
     }
 
-    /// To be called after every append: wakes the thread if it sleeps.
     #[inline]
-    pub(crate) fn notice(&self) {
+    fn ring(&self) {
         // Ordered after the append's store of the log's end, as the thread orders its own two: one of
         // both sides sees the other.
         if self.idle.load(Ordering::SeqCst) {
-            drop(self.wake.try_send(()));
+            // Full means that it was woken already.
+            let _woken = self.wake.try_send(());
         }
     }
 
-    /// Waits while there is nothing to sync, but not for long; ends early when woken or stopped.
-    fn rest(&self, log: &Log, ack: Ack, stopped: &Receiver<()>, longest: Duration) {
+    /// Waits while nothing is left to do, but not for long; ends early when woken or stopped.
+    fn rest(&self, done: impl Fn() -> bool, stopped: &Receiver<()>, longest: Duration) {
         self.idle.store(true, Ordering::SeqCst);
-        let done = if ack == Ack::No {
-            log.written_lsn()
-        } else {
-            log.durable_lsn()
-        };
-        if done == log.end_lsn() {
+        if done() {
             crossbeam::channel::select! {
                 recv(self.woken) -> _ => {}
                 recv(stopped) -> _ => {}
@@ -71,6 +71,23 @@ impl Syncer {
             }
         }
         self.idle.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Syncer {
+    pub(crate) fn new() -> Self {
+        Self {
+            sync: Bell::new(),
+            flush: Bell::new(),
+            running: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// To be called after every append: wakes whoever sleeps.
+    #[inline]
+    pub(crate) fn notice(&self) {
+        self.sync.ring();
+        self.flush.ring();
     }
 }
 
@@ -83,23 +100,33 @@ pub(crate) fn sync_interval_ms(ack: Ack) -> Option<u64> {
 }
 
 impl Engine {
-    /// Starts the sync thread.
+    /// Starts the threads.
     pub(crate) fn start_syncer(&self) -> Result<(), StorageError> {
+        self.start_one("nacre-sync", run_sync)?;
+        if let Ack::Buffered(_) = self.ack {
+            self.start_one("nacre-flush", run_flush)?;
+        }
+        Ok(())
+    }
+
+    fn start_one(&self, name: &str, run: fn(&Engine, &Receiver<()>)) -> Result<(), StorageError> {
         let (Some(engine), Some(poisoned)) = (self.this.upgrade(), self.this.upgrade()) else {
             return Err(StorageError::Closed);
         };
         let (stop, stopped) = bounded(1);
         let work = move || run(&engine, &stopped);
-        let on_panic = move |text: String| poisoned.poison(format!("sync thread: {text}"));
-        let handle = thread::spawn("nacre-sync", work, on_panic)
-            .map_err(|error| StorageError::io("start the sync thread", error))?;
-        *self.syncer.running.lock() = Some((stop, handle));
+        let title = name.to_owned();
+        let on_panic = move |text: String| poisoned.poison(format!("{title}: {text}"));
+        let handle = thread::spawn(name, work, on_panic)
+            .map_err(|error| StorageError::io("start a thread", error))?;
+        self.syncer.running.lock().push((stop, handle));
         Ok(())
     }
 
-    /// Ends the sync thread and waits for it.
+    /// Ends the threads and waits for them.
     pub(crate) fn stop_syncer(&self) {
-        if let Some((stop, handle)) = self.syncer.running.lock().take() {
+        let running = std::mem::take(&mut *self.syncer.running.lock());
+        for (stop, handle) in running {
             drop(stop);
             let ended = handle.join();
             debug_assert!(ended.is_ok(), "sys::thread catches panics");
@@ -107,16 +134,19 @@ impl Engine {
     }
 }
 
-fn run(engine: &Arc<Engine>, stopped: &Receiver<()>) {
+fn run_sync(engine: &Engine, stopped: &Receiver<()>) {
     let Some(log) = engine.log() else { return };
-    let (period, longest) = match engine.ack {
-        Ack::Buffered(window) => ((window / 2).clamp(Duration::from_micros(100), LOOK), LOOK),
-        Ack::Always | Ack::EverySec | Ack::No => (LOOK, SLEEP),
-    };
     let uptime = Stopwatch::start();
+    let done = || {
+        let reached = match engine.ack {
+            Ack::No => log.written_lsn(),
+            Ack::Always | Ack::EverySec | Ack::Buffered(_) => log.durable_lsn(),
+        };
+        reached == log.end_lsn()
+    };
     loop {
-        engine.syncer.rest(log, engine.ack, stopped, longest);
-        if let Ok(()) | Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(period) {
+        engine.syncer.sync.rest(done, stopped, SLEEP);
+        if let Ok(()) | Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(LOOK) {
             return;
         }
         let uptime_ms = u64::try_from(uptime.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -124,5 +154,21 @@ fn run(engine: &Arc<Engine>, stopped: &Receiver<()>) {
         if log.tick(uptime_ms).is_err() && log.needs_heal() {
             engine.background.ask(Job::Compact);
         }
+    }
+}
+
+fn run_flush(engine: &Engine, stopped: &Receiver<()>) {
+    let (Some(log), Ack::Buffered(window)) = (engine.log(), engine.ack) else {
+        return;
+    };
+    let period = (window / 2).clamp(Duration::from_micros(100), LOOK);
+    let done = || log.written_lsn() == log.end_lsn();
+    loop {
+        engine.syncer.flush.rest(done, stopped, LOOK);
+        if let Ok(()) | Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(period) {
+            return;
+        }
+        // A failure is the sync thread's to act on.
+        let _flushed = log.flush();
     }
 }

@@ -58,6 +58,7 @@ pub(crate) enum StringRef<'a> {
 }
 
 impl<'a> Entry<'a> {
+    #[inline]
     pub(crate) fn new(entry: EntryRef<'a, Value>) -> Self {
         Self(entry)
     }
@@ -66,6 +67,7 @@ impl<'a> Entry<'a> {
         self.0.key
     }
 
+    #[inline]
     pub(crate) fn expires_at_ms(&self) -> Option<u64> {
         (self.0.expires_at_ms != NO_DEADLINE).then_some(self.0.expires_at_ms)
     }
@@ -81,6 +83,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The entry as a string.
+    #[inline]
     pub(crate) fn string(&self) -> Result<StringRef<'a>, CommandError> {
         match self.0.payload {
             Payload::Inline(bytes) => Ok(StringRef::Inline(bytes)),
@@ -104,14 +107,6 @@ impl<'a> Entry<'a> {
     pub(crate) fn is_edited(&self) -> bool {
         self.0.tag == tag::STRING_RAW
     }
-
-    /// Bytes of the value that lie outside its page.
-    pub(crate) fn outside_bytes(&self) -> usize {
-        match self.0.payload {
-            Payload::Inline(_) => 0,
-            Payload::Large(Value::String(string)) => string.memory_bytes(),
-        }
-    }
 }
 
 impl<'a> StringRef<'a> {
@@ -124,6 +119,7 @@ impl<'a> StringRef<'a> {
     }
 
     /// The whole value if it lies in one piece.
+    #[inline]
     pub(crate) fn contiguous(&self) -> Option<&'a [u8]> {
         match self {
             Self::Inline(bytes) => Some(bytes),

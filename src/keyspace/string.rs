@@ -9,11 +9,13 @@ use crate::value::{StringValue, Value};
 
 impl WriteTx<'_> {
     /// Lets `key` hold this string and nothing else.
+    #[inline]
     pub(crate) fn set_string(&mut self, key: &[u8], value: &[u8], expires_at_ms: Option<u64>) {
         self.put_string(key, value, false, expires_at_ms);
     }
 
     /// As [`set_string`](Self::set_string) for a string edited in place, whose encoding is `raw`.
+    #[inline]
     pub(crate) fn put_string(
         &mut self,
         key: &[u8],
@@ -22,15 +24,20 @@ impl WriteTx<'_> {
         expires_at_ms: Option<u64>,
     ) {
         let tag = if raw { tag::STRING_RAW } else { tag::STRING };
-        let payload = if value.len() <= INLINE_VALUE_MAX {
-            NewPayload::Inline(value)
-        } else {
-            NewPayload::Large(Value::String(StringValue::from_bytes(value)))
-        };
+        let expires_at_ms_stored = stored(expires_at_ms);
         let (shard, hash) = self.at(key);
-        let old = shard
-            .keys
-            .insert(hash, key, tag, stored(expires_at_ms), payload);
+        // Two calls, so that the way of an inline value knows of no large ones.
+        let old = if value.len() <= INLINE_VALUE_MAX {
+            let payload = NewPayload::Inline(value);
+            shard
+                .keys
+                .insert(hash, key, tag, expires_at_ms_stored, payload)
+        } else {
+            let payload = NewPayload::Large(Value::String(StringValue::from_bytes(value)));
+            shard
+                .keys
+                .insert(hash, key, tag, expires_at_ms_stored, payload)
+        };
         if let OldPayload::Large(value) = old {
             self.batch.dropped.push(Dropped::Value(value));
         }

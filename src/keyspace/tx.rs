@@ -22,6 +22,12 @@ pub(crate) struct Rules {
     pub(crate) bit_offsets: u64,
 }
 
+impl Rules {
+    /// The most bytes of arguments that one command may write: what a frame of the log holds, with room
+    /// for the lengths and tags around them.
+    pub(crate) const WRITTEN_BYTES_MAX: u64 = (1 << 32) - (64 << 20);
+}
+
 /// The time of one operation: read from its source at most once, and only if asked.
 pub(crate) struct Now<'a> {
     read: &'a dyn Fn() -> u64,

@@ -3,7 +3,7 @@
 //! Knows nothing of databases. Nothing else in the crate reads a clock, draws a random number or
 //! starts a thread on its own.
 
-pub mod clock;
+pub(crate) mod clock;
 pub(crate) mod fork;
 pub(crate) mod reclaim;
 pub(crate) mod rng;

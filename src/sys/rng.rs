@@ -4,12 +4,17 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::clock::{Clock, SystemClock};
+
 /// 64 bits that differ from call to call and from process to process: the standard library keys its
 /// hasher from the system's entropy, and its SipHash turns a counter into independent-looking words.
 pub(crate) fn entropy() -> u64 {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u64(CALLS.fetch_add(1, Ordering::Relaxed));
+    // Forked siblings share the keys and the counter, but neither of these.
+    hasher.write_u32(std::process::id());
+    hasher.write_u64(SystemClock.now_ms());
     hasher.finish()
 }
 

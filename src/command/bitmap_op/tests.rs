@@ -86,7 +86,8 @@ fn long_and_short_strings_agree_with_byte_by_byte() {
     for (i, string) in strings.iter().enumerate() {
         db.set(format!("s{i}"), string).unwrap();
     }
-    let join: [(BitOp, fn(u8, u8) -> u8); 3] = [
+    type Join = fn(u8, u8) -> u8;
+    let join: [(BitOp, Join); 3] = [
         (BitOp::And, |a, b| a & b),
         (BitOp::Or, |a, b| a | b),
         (BitOp::Xor, |a, b| a ^ b),

@@ -157,8 +157,44 @@ impl Entry {
         &page.bytes[self.key_at()..self.value_at()]
     }
 
+    /// Whether this is the entry of `key`. One bounds check; a long key lies elsewhere.
+    #[inline]
+    fn has_key<L>(self, page: &Page<L>, key: &[u8]) -> bool {
+        if self.is(LONG_KEY) {
+            return self.has_long_key(page, key);
+        }
+        let at = self.key_at();
+        self.key_len() == key.len()
+            && match page.bytes.get(at..at + key.len()) {
+                Some(own) => equal_keys(own, key),
+                None => false,
+            }
+    }
+
+    #[inline(never)]
+    fn has_long_key<L>(self, page: &Page<L>, key: &[u8]) -> bool {
+        self.key(page) == key
+    }
+
     #[inline]
     fn view<L>(self, page: &Page<L>) -> EntryRef<'_, L> {
+        if self.is(LARGE | LONG_KEY) {
+            return self.view_beside(page);
+        }
+        // One bounds check for the whole entry.
+        let body = &page.bytes[self.key_at()..self.end()];
+        let (key, value) = body.split_at(self.key_len());
+        EntryRef {
+            key,
+            tag: self.tag(),
+            expires_at_ms: self.expires_at_ms(&page.bytes),
+            payload: Payload::Inline(value),
+        }
+    }
+
+    /// An entry that has something beside the page.
+    #[inline(never)]
+    fn view_beside<L>(self, page: &Page<L>) -> EntryRef<'_, L> {
         let large = if self.is(LARGE) {
             page.side
                 .as_ref()
@@ -176,6 +212,33 @@ impl Entry {
             },
         }
     }
+}
+
+/// Whether two keys of the same length are equal. Up to 16 bytes it is two overlapping words and
+/// no call.
+#[inline]
+fn equal_keys(a: &[u8], b: &[u8]) -> bool {
+    if a.len() > 16 || a.len() != b.len() {
+        return a == b;
+    }
+    let n = a.len();
+    if n >= 8 {
+        let word = |bytes: &[u8], at: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[at..at + 8]);
+            u64::from_le_bytes(word)
+        };
+        return (word(a, 0) ^ word(b, 0)) | (word(a, n - 8) ^ word(b, n - 8)) == 0;
+    }
+    if n >= 4 {
+        let word = |bytes: &[u8], at: usize| {
+            let mut word = [0; 4];
+            word.copy_from_slice(&bytes[at..at + 4]);
+            u32::from_le_bytes(word)
+        };
+        return (word(a, 0) ^ word(b, 0)) | (word(a, n - 4) ^ word(b, n - 4)) == 0;
+    }
+    a == b
 }
 
 /// Where the index has an entry.
@@ -228,19 +291,48 @@ fn set_offset(line: &mut [u8; LINE], index: usize, offset: usize) {
         .copy_from_slice(&(offset as u16).to_le_bytes());
 }
 
-/// The entry of a key. Cost: one group and, nearly always, one entry.
+/// The places of a group whose tags fit a hash, as bits.
 #[inline]
+fn candidates_in(line: &[u8; LINE], hash: u64) -> u32 {
+    let live = (1u32 << group_len(line)) - 1;
+    equal_bytes(line, tag_of(hash)) & live
+}
+
+/// As [`find`], for the paths that must be short: looks at the first entry that fits in the home group,
+/// which it nearly always is, without a loop or a call.
+#[inline(always)]
+fn find_inline<L>(page: &Page<L>, groups: usize, hash: u64, key: &[u8]) -> Option<Place> {
+    let group = home_group(hash, groups);
+    let line = group_of(&page.bytes, group);
+    // Without a candidate, one past the last place.
+    let index = (candidates_in(line, hash) | 1 << GROUP_SLOTS).trailing_zeros() as usize;
+    if index < GROUP_SLOTS {
+        let entry = Entry::at(&page.bytes, offset_in(line, index));
+        if entry.has_key(page, key) {
+            return Some(Place {
+                group,
+                index,
+                entry,
+            });
+        }
+    } else if line[CONTROL] & OVERFLOWED == 0 {
+        return None;
+    }
+    find(page, groups, hash, key)
+}
+
+/// The entry of a key. Cost: one group and, nearly always, one entry.
+#[inline(never)]
 fn find<L>(page: &Page<L>, groups: usize, hash: u64, key: &[u8]) -> Option<Place> {
     let mut group = home_group(hash, groups);
     for _ in 0..groups {
         let line = group_of(&page.bytes, group);
-        let live = (1u32 << group_len(line)) - 1;
-        let mut candidates = equal_bytes(line, tag_of(hash)) & live;
+        let mut candidates = candidates_in(line, hash);
         while candidates != 0 {
             let index = candidates.trailing_zeros() as usize;
             candidates &= candidates - 1;
             let entry = Entry::at(&page.bytes, offset_in(line, index));
-            if entry.key(page) == key {
+            if entry.has_key(page, key) {
                 return Some(Place {
                     group,
                     index,
@@ -263,7 +355,7 @@ pub(super) fn get<'a, L>(
     hash: u64,
     key: &[u8],
 ) -> Option<EntryRef<'a, L>> {
-    find(leaf.page, leaf.groups, hash, key).map(|place| place.entry.view(leaf.page))
+    find_inline(leaf.page, leaf.groups, hash, key).map(|place| place.entry.view(leaf.page))
 }
 
 /// The entries of a leaf, in the order of its index.
@@ -636,6 +728,31 @@ pub(super) fn set_tag<L: Clone>(node: &mut Node<L>, hash: u64, key: &[u8], tag: 
         return false;
     };
     page.bytes[place.entry.offset + ENTRY_HEAD - 1] = tag;
+    true
+}
+
+/// Overwrites an inline value by one of the same length, if the key is there, has no deadline and
+/// nothing beside the page; false, and nothing done, otherwise.
+#[inline]
+pub(super) fn overwrite<L>(
+    leaf: LeafMut<'_, Side<L>>,
+    hash: u64,
+    key: &[u8],
+    tag: u8,
+    value: &[u8],
+) -> bool {
+    let LeafMut { page, groups } = leaf;
+    let Some(Place { entry, .. }) = find_inline(page, groups, hash, key) else {
+        return false;
+    };
+    if entry.is(LARGE | LONG_KEY | HAS_DEADLINE) || entry.value_len() != value.len() {
+        return false;
+    }
+    let at = entry.value_at();
+    page.bytes[at..at + value.len()].copy_from_slice(value);
+    if entry.tag() != tag {
+        page.bytes[entry.offset + ENTRY_HEAD - 1] = tag;
+    }
     true
 }
 

@@ -37,7 +37,7 @@ use std::hash::{BuildHasher, Hasher};
 use self::change::{Removal, chain_upsert, double, split_run, wrap};
 use self::leaf::{DeadlineSet, NewEntry, Node, Removed, Side};
 use super::config::INNER_BITS_MAX;
-use super::pages::{Inner, NodePtr, Shape, View, ViewMut};
+use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
 #[allow(unused_imports, reason = "named by the keyspace")]
 pub(crate) use self::walk::Iter;
@@ -231,7 +231,52 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
     ///
     /// # Panics
     /// If an inline value is longer than `INLINE_VALUE_MAX`.
+    #[inline]
     pub(crate) fn insert(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        tag: u8,
+        expires_at_ms: u64,
+        value: NewPayload<'_, L>,
+    ) -> OldPayload<L> {
+        if let NewPayload::Inline(bytes) = value
+            && expires_at_ms == NO_DEADLINE
+            && self.overwrite(hash, key, tag, bytes)
+        {
+            return OldPayload::Inline;
+        }
+        self.put(hash, key, tag, expires_at_ms, value)
+    }
+
+    /// The commonest change, in few steps: a value in an unshared page gives way to one of the same
+    /// length, neither with a deadline. False, and nothing done, in every other case.
+    #[inline]
+    fn overwrite(&mut self, hash: u64, key: &[u8], tag: u8, value: &[u8]) -> bool {
+        let mut rest = hash.rotate_left(self.skip_bits);
+        let Some(mut node) = self.root.as_mut() else {
+            return false;
+        };
+        loop {
+            match node.mut_if_unique() {
+                Some(ViewMut::Leaf(leaf)) => return leaf::overwrite(leaf, hash, key, tag, value),
+                Some(ViewMut::Inner(inner)) => {
+                    let bits = bits_of(inner);
+                    let start = run_start(inner.starts, slot_of(rest, bits));
+                    rest <<= bits;
+                    match inner.slots[start].as_mut() {
+                        Some(child) => node = child,
+                        None => return false,
+                    }
+                }
+                Some(ViewMut::Chain(_)) | None => return false,
+            }
+        }
+    }
+
+    /// Every case of `insert`.
+    #[inline(never)]
+    fn put(
         &mut self,
         hash: u64,
         key: &[u8],
@@ -470,14 +515,21 @@ fn lookup<'a, L>(node: &'a Node<L>, rest: u64, hash: u64, key: &[u8]) -> Option<
                 rest <<= bits;
                 node = inner.slots[start].as_ref()?;
             }
-            View::Chain(chain) => {
-                return chain
-                    .leaves
-                    .iter()
-                    .find_map(|leaf| lookup(leaf, 0, hash, key));
-            }
+            View::Chain(chain) => return lookup_in_chain(chain, hash, key),
         }
     }
+}
+
+/// The entry of a key in a chain. Out of line, so that the way through the trie can be inlined.
+#[cold]
+#[inline(never)]
+fn lookup_in_chain<'a, L>(
+    chain: &'a Chain<Side<L>>,
+    hash: u64,
+    key: &[u8],
+) -> Option<EntryRef<'a, L>> {
+    let mut leaves = chain.leaves.iter().map(leaf::leaf_ref);
+    leaves.find_map(|leaf| leaf::get(leaf, hash, key))
 }
 
 impl<L, S: Clone> Clone for HashTrie<L, S> {

@@ -10,7 +10,7 @@
 //! rename is one change. Bytes that a surviving length covers and no surviving sector filled are zero.
 //!
 //! Invariants:
-//! 1. Every change goes through [`Model::apply`] and, while recording, into the history.
+//! 1. Every change goes through `Model::apply` and, while recording, into the history.
 //! 2. Handles and locks belong to one run: a crash image or a restart has none.
 //! 3. No call depends on time, addresses or hash order.
 //!

@@ -4,7 +4,7 @@
 //! a crash point, so that both see the same machine.
 //!
 //! Invariants:
-//! 1. [`Model::apply`] is the only way to change a model, and a function of model and event alone.
+//! 1. `Model::apply` is the only way to change a model, and a function of model and event alone.
 //! 2. `durable` holds what certainly survives; `pending` and `limbo` hold what may.
 //! 3. A sector that is neither in `pending` nor in `limbo`, and that no lost write touched, is equal in
 //!    `live` and `durable`.
