@@ -207,7 +207,19 @@ impl Chunk {
     #[inline]
     pub(super) fn get(&self, i: usize) -> &[u8] {
         let bytes = &*self.0;
-        item(bytes, read(bytes, read(bytes, 0) + SLOT * i))
+        let table = read(bytes, 0);
+        if table != HEAD {
+            return self.get_after_room(table, i);
+        }
+        // This position does not wait for the head: both lines are fetched at the same time.
+        item(bytes, read(bytes, HEAD + SLOT * i))
+    }
+
+    /// [`get`](Self::get) where the table has room in front. Not inlined, for otherwise it would be
+    /// merged with the other case.
+    #[inline(never)]
+    fn get_after_room(&self, table: usize, i: usize) -> &[u8] {
+        item(&self.0, read(&self.0, table + SLOT * i))
     }
 
     /// The bytes in use, head and table included.

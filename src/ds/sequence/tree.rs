@@ -8,7 +8,8 @@
 //! Invariants:
 //! 1. A node of height h has children of height h - 1; below the root at least half of
 //!    [`SEQUENCE_FANOUT`] of them, at the root at least two.
-//! 2. `lens`, `len` and `bytes` of a node are exact.
+//! 2. `lens`, `len` and `bytes` of a node are exact; `ends[i]` is the number of items in its children up
+//!    to number i, or `i32::MAX` past that number and for children that are not there.
 //! 3. Two chunks next to each other below one node would not fit into half a chunk
 //!    ([`Chunk::should_join`]); no chunk is empty.
 
@@ -42,6 +43,7 @@ pub(super) struct Node {
     used: usize,
     len: u64,
     bytes: usize,
+    ends: [i32; FANOUT],
     lens: [u64; FANOUT],
     children: [Tree; FANOUT],
 }
@@ -359,6 +361,11 @@ fn one_or_two(trees: Vec<Tree>) -> (Tree, Option<Tree>) {
     (trees.next().unwrap_or_default(), trees.next())
 }
 
+/// A number of items as `ends` keeps it.
+fn end_of(items: u64) -> i32 {
+    i32::try_from(items).unwrap_or(i32::MAX)
+}
+
 impl Node {
     fn over(trees: impl Iterator<Item = Tree>) -> Self {
         let mut node = Self {
@@ -366,6 +373,7 @@ impl Node {
             used: 0,
             len: 0,
             bytes: ARC_HEADER_BYTES + size_of::<Self>(),
+            ends: [i32::MAX; FANOUT],
             lens: [0; FANOUT],
             children: [const { Tree::Empty }; FANOUT],
         };
@@ -380,6 +388,7 @@ impl Node {
         self.height = tree.height() + 1;
         self.lens[self.used] = tree.len();
         self.len += tree.len();
+        self.ends[self.used] = end_of(self.len);
         self.bytes += tree.memory_bytes();
         self.children[self.used] = tree;
         self.used += 1;
@@ -388,15 +397,39 @@ impl Node {
     /// The child that holds item `at` (the last one if there is none), and the items before it.
     #[inline]
     fn find(&self, at: u64) -> (usize, u64) {
+        if self.len >= i32::MAX as u64 {
+            return self.find_far(at);
+        }
+        // No branch depends on the position: that would be mispredicted at every level.
+        let at = end_of(at);
+        let i: i32 = self.ends.iter().map(|&end| i32::from(end <= at)).sum();
+        let i = self.used.saturating_sub(1).min(i as usize);
+        let before = if i == 0 { 0 } else { self.ends[i - 1] };
+        (i, before as u64)
+    }
+
+    /// [`find`](Self::find) for any length.
+    #[cold]
+    fn find_far(&self, at: u64) -> (usize, u64) {
         let mut before = 0;
-        for (i, len) in self.lens[..self.used].iter().enumerate() {
+        let last = self.used - 1;
+        for (i, len) in self.lens[..last].iter().enumerate() {
             if at < before + len {
                 return (i, before);
             }
             before += len;
         }
-        let last = self.used - 1;
-        (last, before - self.lens[last])
+        (last, before)
+    }
+
+    /// Makes `ends` agree with `lens` from child `i` on.
+    fn count_from(&mut self, i: usize) {
+        let mut end: u64 = self.lens[..i].iter().sum();
+        for (len, slot) in self.lens[i..self.used].iter().zip(&mut self.ends[i..]) {
+            end += len;
+            *slot = end_of(end);
+        }
+        self.ends[self.used..].fill(i32::MAX);
     }
 
     fn at(&self, end: End) -> usize {
@@ -419,10 +452,14 @@ impl Node {
 
     /// Puts `tree` where a child was, whose items and bytes are given.
     fn put(&mut self, i: usize, tree: Tree, old_bytes: usize) {
-        self.len = self.len - self.lens[i] + tree.len();
-        self.lens[i] = tree.len();
+        let (old_len, len) = (self.lens[i], tree.len());
         self.bytes = self.bytes - old_bytes + tree.memory_bytes();
         self.children[i] = tree;
+        if len != old_len {
+            self.len = self.len - old_len + len;
+            self.lens[i] = len;
+            self.count_from(i);
+        }
     }
 
     fn edit(&mut self, at: u64, edit: Edit<'_>) -> Outcome {
@@ -480,6 +517,7 @@ impl Node {
             self.len -= self.lens[self.used];
             self.lens[self.used] = 0;
             self.bytes -= old_bytes;
+            self.count_from(0);
             return child;
         };
         let piece = Arc::make_mut(below).take_edge(end);
@@ -516,6 +554,7 @@ impl Node {
             if end == End::First {
                 self.children[..self.used].rotate_right(1);
                 self.lens[..self.used].rotate_right(1);
+                self.count_from(0);
             }
             return None;
         }
@@ -556,6 +595,14 @@ impl Node {
             "left over"
         );
         assert_eq!(self.len, children.iter().map(Tree::len).sum::<u64>());
+        let mut end = 0;
+        for (i, &found) in self.ends.iter().enumerate() {
+            end += self.lens[i];
+            assert_eq!(found, if i < self.used { end_of(end) } else { i32::MAX });
+        }
+        for at in [0, self.len / 2, self.len - 1, self.len] {
+            assert_eq!(self.find(at), self.find_far(at));
+        }
         let below: usize = children.iter().map(Tree::memory_bytes).sum();
         assert_eq!(self.bytes, ARC_HEADER_BYTES + size_of::<Self>() + below);
         for pair in children.windows(2) {
