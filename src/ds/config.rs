@@ -41,7 +41,19 @@ pub(crate) const INLINE_VALUE_MAX: usize = if SMALL { 128 } else { 1024 };
 /// Keys up to this length lie in the leaf page itself; longer ones beside it.
 pub(crate) const INLINE_KEY_MAX: usize = if SMALL { 40 } else { 255 };
 
+/// The longest chunk of a sequence, in bytes: a page with what the allocator and `Arc` put before it.
+pub(crate) const CHUNK_BYTES: usize = if SMALL { 104 } else { 4072 };
+
+/// Longer items of a sequence lie alone.
+pub(crate) const CHUNK_ITEM_MAX: usize = if SMALL { 24 } else { 1024 };
+
+/// The most children of a sequence's node: few enough that copying a path stays cheap.
+pub(crate) const SEQUENCE_FANOUT: usize = if SMALL { 4 } else { 32 };
+
 const _: () = {
+    // Either half of a full chunk has room for one more item, wherever the cut between items falls.
+    assert!(CHUNK_BYTES / 2 + CHUNK_ITEM_MAX * 3 / 2 + 16 <= CHUNK_BYTES && CHUNK_BYTES < 1 << 16);
+    assert!(CHUNK_ITEM_MAX < 1 << 14 && SEQUENCE_FANOUT >= 4);
     assert!(STEP.is_power_of_two() && STEP >= LINE && MAX_STEPS <= 16 && INNER_BITS_MAX <= 6);
     assert!(MAX_GROUPS >= 1 && MAX_PAGE <= 1 << 15);
     assert!(INLINE_KEY_MAX <= 255 && INLINE_VALUE_MAX < 2048);
