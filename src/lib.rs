@@ -60,6 +60,7 @@ pub use engine::transaction::Transaction;
 pub use error::{CommandError, Error, StorageError};
 pub use keyspace::KeyType;
 pub use sys::clock::{Clock, ManualClock, SystemClock};
+pub use value::zset::{LexBound, ScoreBound};
 
 /// The traits that give databases, snapshots and transactions their methods.
 pub mod prelude {

@@ -16,3 +16,8 @@ mod config;
 pub(crate) mod hash_trie;
 mod pages;
 pub(crate) mod popcount;
+#[allow(
+    dead_code,
+    reason = "a structure's whole interface; its users take what they need"
+)]
+pub(crate) mod skiplist;
