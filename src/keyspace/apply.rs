@@ -5,6 +5,7 @@
 //! 2. An effect that cannot have been recorded in this state is refused, not bent to fit.
 
 use super::tx::WriteTx;
+use super::zset;
 use crate::effect::Effect;
 
 /// The longest string any build accepts: what the sparse representation can address.
@@ -42,17 +43,44 @@ impl WriteTx<'_> {
             Effect::KeyExpire { key, expires_at_ms } => {
                 self.expire(key, expires_at_ms);
             }
-            Effect::KeyMove { from, to } => {
-                if !self.move_key(from, to) {
+            Effect::KeyMove { from, to, database } => {
+                let database = database.unwrap_or(self.batch.database);
+                if !self.transfer(from, to, database, true) {
                     return Err(Misfit);
                 }
             }
-            Effect::KeyCopy { from, to } => {
-                if !self.copy_key(from, to) {
+            Effect::KeyCopy { from, to, database } => {
+                let database = database.unwrap_or(self.batch.database);
+                if !self.transfer(from, to, database, false) {
                     return Err(Misfit);
                 }
             }
             Effect::KeysClear => self.clear(),
+            Effect::Database { index } => self.batch.database = index,
+            Effect::DatabaseClear => self.clear_database(),
+            Effect::DatabasesSwap { one, two } => self.swap_databases(one, two),
+            Effect::ListInsert { .. }
+            | Effect::ListRemove { .. }
+            | Effect::ListSet { .. }
+            | Effect::HashSet { .. }
+            | Effect::HashRemove { .. }
+            | Effect::HashExpire { .. }
+            | Effect::SetAdd { .. }
+            | Effect::SetRemove { .. } => return Err(Misfit),
+            Effect::ZSetAdd { key, pairs } => {
+                if let Some(entry) = self.entry(key) {
+                    entry.zset().map_err(|_wrong_type| Misfit)?;
+                }
+                let items = zset::scored(pairs).ok_or(Misfit)?;
+                self.zset_add(key, &items);
+            }
+            Effect::ZSetRemove { key, members } => {
+                if let Some(entry) = self.entry(key) {
+                    entry.zset().map_err(|_wrong_type| Misfit)?;
+                }
+                let members: Vec<&[u8]> = members.iter().collect();
+                self.zset_remove(key, &members);
+            }
         }
         Ok(())
     }

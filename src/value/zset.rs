@@ -19,11 +19,8 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use super::EncodingLimits;
-use crate::ds::hash_trie::{EntryRef, HashTrie, NO_DEADLINE, NewPayload, Payload};
+use crate::ds::hash_trie::{EntryRef, HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, Payload};
 use crate::ds::skiplist::{Element, Elements, Place, SkipList};
-
-/// Members up to this length lie in the table's pages.
-const INLINE_MEMBER_MAX: usize = 255;
 
 type Scores = HashTrie<Infallible, RandomState>;
 
@@ -115,7 +112,7 @@ impl Table {
     fn set(&mut self, member: &[u8], score: f64, is_new: bool) {
         let hash = self.scores.hash_of(member);
         let bits = score.to_bits().to_le_bytes();
-        if is_new && member.len() > INLINE_MEMBER_MAX {
+        if is_new && member.len() > INLINE_KEY_MAX {
             self.beside_bytes += member.len();
         }
         let payload = NewPayload::Inline(&bits);
@@ -125,7 +122,7 @@ impl Table {
     fn remove(&mut self, member: &[u8]) {
         let hash = self.scores.hash_of(member);
         let was_there = self.scores.remove(hash, member).is_some();
-        if was_there && member.len() > INLINE_MEMBER_MAX {
+        if was_there && member.len() > INLINE_KEY_MAX {
             self.beside_bytes -= member.len();
         }
     }
@@ -258,10 +255,23 @@ impl ZSetValue {
         limits: &EncodingLimits,
         hasher: &RandomState,
     ) -> Option<f64> {
-        debug_assert!(!score.is_nan(), "a score is a number");
         let old = self.score(member);
+        self.replace(member, old, score, limits, hasher);
+        old
+    }
+
+    /// As [`insert`](Self::insert), where the member is known to have the score `old`, or to be missing.
+    pub(crate) fn replace(
+        &mut self,
+        member: &[u8],
+        old: Option<f64>,
+        score: f64,
+        limits: &EncodingLimits,
+        hasher: &RandomState,
+    ) {
+        debug_assert!(!score.is_nan(), "a score is a number");
         if old.is_some_and(|old| old == score) {
-            return old;
+            return;
         }
         let body = Arc::make_mut(&mut self.0);
         let fits = (body.list.len() < limits.zset_listpack_entries as u64 || old.is_some())
@@ -281,7 +291,6 @@ impl ZSetValue {
         if let Some(table) = &mut body.table {
             table.set(member, score, old.is_none());
         }
-        old
     }
 
     /// Removes a member, and answers the score it had. O(log n).
@@ -340,7 +349,7 @@ impl ZSetValue {
                 Some(table) => {
                     let found = table.score(member).map(f64::to_bits);
                     assert_eq!(found, Some(score.to_bits()), "score");
-                    if member.len() > INLINE_MEMBER_MAX {
+                    if member.len() > INLINE_KEY_MAX {
                         beside_bytes += member.len();
                     }
                 }
