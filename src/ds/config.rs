@@ -54,6 +54,24 @@ const _: () = {
     // Either half of a full chunk has room for one more item, wherever the cut between items falls.
     assert!(CHUNK_BYTES / 2 + CHUNK_ITEM_MAX * 3 / 2 + 16 <= CHUNK_BYTES && CHUNK_BYTES < 1 << 16);
     assert!(CHUNK_ITEM_MAX < 1 << 14 && SEQUENCE_FANOUT >= 4);
+};
+
+/// The longest block of a skip list, in bytes: copied whole by the first write under a clone.
+pub(crate) const BLOCK_BYTES_MAX: usize = if SMALL { 192 } else { 2048 };
+
+/// Blocks of a skip list grow by this many bytes.
+pub(crate) const BLOCK_STEP: usize = if SMALL { 32 } else { 256 };
+
+/// The most children of a branch of a skip list: a copied branch counts a reference for each.
+pub(crate) const FANOUT: usize = if SMALL { 8 } else { 32 };
+
+/// How much of a member a branch of a skip list keeps; equal scores with longer common beginnings cost
+/// a look into a block for each comparison.
+pub(crate) const PREFIX_BYTES: usize = if SMALL { 3 } else { 22 };
+
+const _: () = {
+    assert!(BLOCK_BYTES_MAX <= 1 << 14 && BLOCK_STEP >= 32 && BLOCK_BYTES_MAX >= 6 * BLOCK_STEP);
+    assert!(FANOUT >= 8 && FANOUT.is_multiple_of(4) && PREFIX_BYTES <= 255);
     assert!(STEP.is_power_of_two() && STEP >= LINE && MAX_STEPS <= 16 && INNER_BITS_MAX <= 6);
     assert!(MAX_GROUPS >= 1 && MAX_PAGE <= 1 << 15);
     assert!(INLINE_KEY_MAX <= 255 && INLINE_VALUE_MAX < 2048);

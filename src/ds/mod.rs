@@ -21,3 +21,8 @@ pub(crate) mod popcount;
     reason = "a structure's whole interface; its users take what they need"
 )]
 pub(crate) mod sequence;
+#[allow(
+    dead_code,
+    reason = "a structure's whole interface; its users take what they need"
+)]
+pub(crate) mod skiplist;
