@@ -260,7 +260,7 @@ impl Packed {
         if self.bytes.is_empty() {
             return;
         }
-        assert!(self.len() > 0, "an allocation without strings");
+        assert_ne!(self.len(), 0, "an allocation without strings");
         let mut iter = self.iter();
         assert_eq!(iter.by_ref().count(), self.len(), "the count");
         assert!(iter.rest.is_empty(), "bytes behind the last string");
