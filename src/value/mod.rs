@@ -3,6 +3,11 @@
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
 pub(crate) mod glob;
+#[allow(
+    dead_code,
+    reason = "the whole interface of a hash; commands take what they need"
+)]
+pub(crate) mod hash;
 pub(crate) mod lcs;
 #[allow(
     dead_code,
@@ -16,6 +21,13 @@ pub(crate) mod number;
 pub(crate) mod string;
 
 pub(crate) use string::{BitOp, StringValue};
+
+/// How long a collection may be and still be packed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EncodingLimits {
+    pub(crate) hash_listpack_entries: usize,
+    pub(crate) hash_listpack_value_bytes: usize,
+}
 
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
 #[derive(Clone, Debug)]

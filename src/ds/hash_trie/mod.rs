@@ -29,6 +29,7 @@
 
 mod change;
 mod leaf;
+mod sample;
 mod walk;
 
 use std::fmt;
@@ -39,8 +40,13 @@ use self::leaf::{DeadlineSet, NewEntry, Node, Removed, Side};
 use super::config::INNER_BITS_MAX;
 use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
-#[allow(unused_imports, reason = "named by the keyspace")]
-pub(crate) use self::walk::Iter;
+#[allow(unused_imports, reason = "named by those who use the trie")]
+pub(crate) use self::{sample::below, walk::Iter};
+#[allow(
+    unused_imports,
+    reason = "for those who count what lies beside the pages"
+)]
+pub(crate) use super::config::INLINE_KEY_MAX;
 pub(crate) use super::config::INLINE_VALUE_MAX;
 
 /// The deadline of an entry that has none.
