@@ -11,6 +11,7 @@
 //! 2. A packed hash keeps the limits it was changed under and has no deadlines; a table never becomes
 //!    packed again.
 //! 3. `large_bytes` is the sum over what lies beside the table's pages.
+//! 4. `latest_ms` is at least every deadline in the table.
 //!
 //! It must not read a clock: a field whose deadline has passed is here until it is removed, and
 //! `keyspace` decides who sees it.
@@ -45,6 +46,7 @@ pub(crate) enum HashValue {
 pub(crate) struct Table {
     fields: Fields,
     large_bytes: usize,
+    latest_ms: u64,
     /// Whether it is a table only because a field has, or had, a deadline.
     keeps_limits: bool,
 }
@@ -150,6 +152,18 @@ impl HashValue {
         match self {
             Self::Packed(_) => NO_DEADLINE,
             Self::Table(table) => table.fields.next_expiry_ms(),
+        }
+    }
+
+    /// Whether every field has a deadline, and all of them are before `now_ms`. O(1), and careful:
+    /// a deadline that was taken back may let it miss that all are.
+    pub(crate) fn is_all_past(&self, now_ms: u64) -> bool {
+        match self {
+            Self::Packed(_) => false,
+            Self::Table(table) => {
+                let fields = &table.fields;
+                fields.with_deadline_count() == fields.len() && table.latest_ms < now_ms
+            }
         }
     }
 
@@ -270,6 +284,11 @@ impl HashValue {
             let table = self.as_table(hasher, true);
             let hash = table.fields.hash_of(field);
             table.fields.set_expires_at_ms(hash, field, expires_at_ms);
+            if table.fields.with_deadline_count() == 0 {
+                table.latest_ms = 0;
+            } else if expires_at_ms != NO_DEADLINE {
+                table.latest_ms = table.latest_ms.max(expires_at_ms);
+            }
         }
         Some(before)
     }
@@ -280,6 +299,7 @@ impl HashValue {
             let mut table = Table {
                 fields: Fields::new(hasher.clone()),
                 large_bytes: 0,
+                latest_ms: 0,
                 keeps_limits,
             };
             let mut strings = packed.iter();
@@ -442,6 +462,12 @@ impl HashValue {
             }
             Self::Table(table) => {
                 table.fields.check_invariants();
+                let deadlines = self.iter().map(|f| f.expires_at_ms);
+                let latest_ms = deadlines.filter(|&at_ms| at_ms != NO_DEADLINE).max();
+                assert!(
+                    latest_ms.is_none_or(|at_ms| at_ms <= table.latest_ms),
+                    "latest_ms"
+                );
                 let beside = self
                     .iter()
                     .map(|f| field_beside_bytes(f.field.len()) + value_beside_bytes(f.value.len()));

@@ -92,6 +92,13 @@ fn a_deadline_makes_a_table_that_keeps_the_limits() {
     assert!(due.is_empty());
     hash.collect_expired(7, 10, &mut |field| due.push(field.to_vec()));
     assert_eq!(due, [b"a"]);
+    assert!(!hash.is_all_past(8), "b has no deadline");
+    hash.set_expires_at_ms(b"b", 9, &hasher());
+    assert!(!hash.is_all_past(9) && hash.is_all_past(10));
+    assert_eq!(
+        hash.set_expires_at_ms(b"b", NO_DEADLINE, &hasher()),
+        Some(9)
+    );
     // A new value has no deadline.
     assert_eq!(hash.insert(b"a", b"3", &LIMITS, &hasher()), Some(7));
     assert_eq!(
