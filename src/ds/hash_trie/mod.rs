@@ -42,12 +42,7 @@ use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
 #[allow(unused_imports, reason = "named by those who use the trie")]
 pub(crate) use self::{sample::below, walk::Iter};
-#[allow(
-    unused_imports,
-    reason = "for those who count what lies beside the pages"
-)]
-pub(crate) use super::config::INLINE_KEY_MAX;
-pub(crate) use super::config::INLINE_VALUE_MAX;
+pub(crate) use super::config::{INLINE_KEY_MAX, INLINE_VALUE_MAX};
 
 /// The deadline of an entry that has none.
 pub(crate) const NO_DEADLINE: u64 = u64::MAX;
@@ -175,6 +170,11 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
             skip_bits,
             hasher,
         }
+    }
+
+    /// An empty map for other values, with the hasher and the skipped bits of this one.
+    pub(crate) fn empty_like<M: Clone>(&self) -> HashTrie<M, S> {
+        HashTrie::with_skip_bits(self.hasher.clone(), self.skip_bits)
     }
 
     /// The hash of a key: every call takes it ready-made, so that it is worked out once.
