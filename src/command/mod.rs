@@ -19,6 +19,9 @@ pub(crate) mod bitmap_op;
 pub(crate) mod expire;
 pub(crate) mod introspect;
 pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod list_move;
+pub(crate) mod list_write;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -53,6 +56,9 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
+    list::COMMANDS,
+    list_write::COMMANDS,
+    list_move::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -59,10 +59,14 @@ impl WriteTx<'_> {
             Effect::Database { index } => self.batch.database = index,
             Effect::DatabaseClear => self.clear_database(),
             Effect::DatabasesSwap { one, two } => self.swap_databases(one, two),
-            Effect::ListInsert { .. }
-            | Effect::ListRemove { .. }
-            | Effect::ListSet { .. }
-            | Effect::HashSet { .. }
+            Effect::ListInsert { key, index, values } => {
+                self.apply_list_insert(key, index, &values)?;
+            }
+            Effect::ListRemove { key, index, count } => {
+                self.apply_list_remove(key, index, count)?;
+            }
+            Effect::ListSet { key, index, value } => self.apply_list_set(key, index, value)?,
+            Effect::HashSet { .. }
             | Effect::HashRemove { .. }
             | Effect::HashExpire { .. }
             | Effect::SetAdd { .. }
