@@ -316,7 +316,15 @@ fn rows_are_complete_and_unique() {
                     .all(|b| b.is_ascii_uppercase() || b"|_".contains(&b))
         );
         assert!(
-            ["string", "bitmap", "generic", "server", "connection"].contains(&spec.group),
+            [
+                "string",
+                "bitmap",
+                "hyperloglog",
+                "generic",
+                "server",
+                "connection"
+            ]
+            .contains(&spec.group),
             "{name}"
         );
         assert_eq!(

@@ -3,6 +3,7 @@
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
 pub(crate) mod glob;
+pub(crate) mod hyperloglog;
 pub(crate) mod lcs;
 #[allow(
     dead_code,
