@@ -5,26 +5,99 @@
 #[allow(dead_code, reason = "the commands that use it follow")]
 pub(crate) mod geo;
 pub(crate) mod glob;
+pub(crate) mod hash;
 pub(crate) mod hyperloglog;
 pub(crate) mod lcs;
+pub(crate) mod list;
 #[allow(
     dead_code,
     reason = "scores of sorted sets are read and printed by these rules too"
 )]
 pub(crate) mod number;
+pub(crate) mod set;
 #[allow(
     dead_code,
     reason = "the whole interface of a string; commands take what they need"
 )]
 pub(crate) mod string;
+pub(crate) mod zset;
 
+pub(crate) use hash::HashValue;
+pub(crate) use list::ListValue;
+pub(crate) use set::SetValue;
 pub(crate) use string::{BitOp, StringValue};
+pub(crate) use zset::ZSetValue;
 
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     /// A string, or the bitmap that it is.
     String(StringValue),
+    /// A list.
+    List(ListValue),
+    /// A hash.
+    Hash(HashValue),
+    /// A set.
+    Set(SetValue),
+    /// A sorted set.
+    SortedSet(ZSetValue),
+}
+
+impl Value {
+    /// The heap bytes below this value, as if nothing were shared with another. O(1).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::String(string) => string.memory_bytes(),
+            Self::List(list) => list.memory_bytes(),
+            Self::Hash(hash) => hash.memory_bytes(),
+            Self::Set(set) => set.memory_bytes(),
+            Self::SortedSet(zset) => zset.memory_bytes(),
+        }
+    }
+
+    /// Whether it is a collection without elements, which no key may hold. A string never is.
+    pub(crate) fn is_empty_collection(&self) -> bool {
+        match self {
+            Self::String(_) => false,
+            Self::List(list) => list.len() == 0,
+            Self::Hash(hash) => hash.len() == 0,
+            Self::Set(set) => set.len() == 0,
+            Self::SortedSet(zset) => zset.len() == 0,
+        }
+    }
+}
+
+/// Up to where collections keep their short forms, which `OBJECT ENCODING` names. A collection that
+/// has passed a limit keeps its long form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncodingLimits {
+    /// Fields of a `listpack` hash. Redis: `hash-max-listpack-entries`.
+    pub hash_listpack_entries: usize,
+    /// Bytes of each field and value of a `listpack` hash. Redis: `hash-max-listpack-value`.
+    pub hash_listpack_value_bytes: usize,
+    /// Members of an `intset`. Redis: `set-max-intset-entries`.
+    pub set_intset_entries: usize,
+    /// Members of a `listpack` sorted set. Redis: `zset-max-listpack-entries`.
+    pub zset_listpack_entries: usize,
+    /// Bytes of each member of a `listpack` sorted set. Redis: `zset-max-listpack-value`.
+    pub zset_listpack_value_bytes: usize,
+}
+
+impl EncodingLimits {
+    /// Those of a Redis without configuration.
+    pub const REDIS: Self = Self {
+        hash_listpack_entries: 128,
+        hash_listpack_value_bytes: 64,
+        set_intset_entries: 512,
+        zset_listpack_entries: 128,
+        zset_listpack_value_bytes: 64,
+    };
+}
+
+impl Default for EncodingLimits {
+    fn default() -> Self {
+        Self::REDIS
+    }
 }
 
 #[cfg(all(test, unix, not(miri)))]
