@@ -17,6 +17,7 @@ pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod expire;
+pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
 pub(crate) mod list;
@@ -59,6 +60,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     list::COMMANDS,
     list_write::COMMANDS,
     list_move::COMMANDS,
+    hyperloglog::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
