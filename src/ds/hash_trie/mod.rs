@@ -41,7 +41,7 @@ use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
 #[allow(unused_imports, reason = "named by the keyspace")]
 pub(crate) use self::walk::Iter;
-pub(crate) use super::config::INLINE_VALUE_MAX;
+pub(crate) use super::config::{INLINE_KEY_MAX, INLINE_VALUE_MAX};
 
 /// The deadline of an entry that has none.
 pub(crate) const NO_DEADLINE: u64 = u64::MAX;
