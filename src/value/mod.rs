@@ -16,6 +16,8 @@ pub(crate) mod number;
     reason = "the whole interface of a set; commands take what they need"
 )]
 pub(crate) mod set;
+#[allow(dead_code, reason = "called by the commands on sets")]
+pub(crate) mod set_ops;
 #[allow(
     dead_code,
     reason = "the whole interface of a string; commands take what they need"
