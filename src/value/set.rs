@@ -20,7 +20,9 @@ use std::sync::Arc;
 use super::EncodingLimits;
 use super::intset::{self, IntSet};
 use super::number::{I64Text, parse_i64};
-use crate::ds::hash_trie::{self, HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, OldPayload};
+use crate::ds::hash_trie::{
+    self, HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, OldPayload, below,
+};
 use crate::ds::packed::{self, Packed};
 
 /// The hasher of all sets of a database.
@@ -138,11 +140,6 @@ impl Table {
             self.beside_bytes += beside(member);
         }
     }
-}
-
-/// A number below `n`, from a random word; even to the 2^-64th of `n`.
-fn below(random: u64, n: usize) -> usize {
-    ((u128::from(random) * n as u128) >> 64) as usize
 }
 
 impl SetValue {
@@ -313,12 +310,12 @@ impl SetValue {
     }
 
     /// A member chosen with the same chance as every other; `None` only if there is none.
-    pub(crate) fn random(&self, random: &mut dyn FnMut() -> u64) -> Option<Member<'_>> {
+    pub(crate) fn random(&self, random: &dyn Fn() -> u64) -> Option<Member<'_>> {
         match self {
             Self::Ints(ints) => ints.get(below(random(), ints.len())).map(Member::Int),
             Self::Words(words) => words.get(below(random(), words.len())).map(Member::Word),
             Self::Table(table) => {
-                let entry = table.members.random_uniform(random)?;
+                let entry = table.members.random_fair(random)?;
                 Some(Member::Word(entry.key))
             }
         }
@@ -326,7 +323,7 @@ impl SetValue {
 
     /// This many different members, every choice of them with the same chance; all, if there are not so
     /// many. In no random order. O(n) at most, and O(count) of a large set.
-    pub(crate) fn sample(&self, count: u64, random: &mut dyn FnMut() -> u64) -> Vec<Member<'_>> {
+    pub(crate) fn sample(&self, count: u64, random: &dyn Fn() -> u64) -> Vec<Member<'_>> {
         let len = self.count();
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(len);
         let mut chosen = Vec::with_capacity(count);
@@ -338,7 +335,7 @@ impl SetValue {
                 Hasher::with_seeds(1, 2, 3, 4),
             );
             while chosen.len() < count {
-                let Some(entry) = table.members.random_uniform(random) else {
+                let Some(entry) = table.members.random_fair(random) else {
                     break;
                 };
                 if seen.insert(entry.key) {

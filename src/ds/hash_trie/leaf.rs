@@ -407,21 +407,6 @@ impl<'a, L> Iterator for Entries<'a, L> {
     }
 }
 
-/// The entry at this place in the order of [`Entries`]. O(groups).
-pub(super) fn nth<L>(leaf: LeafRef<'_, Side<L>>, n: usize) -> Option<EntryRef<'_, L>> {
-    let mut left = n;
-    for group in 0..leaf.groups {
-        let line = group_of(&leaf.page.bytes, group);
-        let len = group_len(line);
-        if left < len {
-            let entry = Entry::at(&leaf.page.bytes, offset_in(line, left));
-            return Some(entry.view(leaf.page));
-        }
-        left -= len;
-    }
-    None
-}
-
 /// The first deadline in a leaf.
 pub(super) fn first_deadline_ms<L>(leaf: LeafRef<'_, Side<L>>) -> u64 {
     if leaf.page.deadlines == 0 {

@@ -29,6 +29,7 @@
 
 mod change;
 mod leaf;
+mod sample;
 mod walk;
 
 use std::fmt;
@@ -39,9 +40,14 @@ use self::leaf::{DeadlineSet, NewEntry, Node, Removed, Side};
 use super::config::INNER_BITS_MAX;
 use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
-#[allow(unused_imports, reason = "named by the keyspace")]
-pub(crate) use self::walk::Iter;
-pub(crate) use super::config::{INLINE_KEY_MAX, INLINE_VALUE_MAX};
+#[allow(unused_imports, reason = "named by those who use the trie")]
+pub(crate) use self::{sample::below, walk::Iter};
+#[allow(
+    unused_imports,
+    reason = "for those who count what lies beside the pages"
+)]
+pub(crate) use super::config::INLINE_KEY_MAX;
+pub(crate) use super::config::INLINE_VALUE_MAX;
 
 /// The deadline of an entry that has none.
 pub(crate) const NO_DEADLINE: u64 = u64::MAX;
@@ -55,8 +61,6 @@ pub(crate) struct HashTrie<L, S = ahash::RandomState> {
     with_deadline: usize,
     node_bytes: usize,
     skip_bits: u32,
-    /// No leaf lies deeper, in bits of the hash. Grows with splits; back to 0 when one leaf is left.
-    deepest_bits: u32,
     hasher: S,
 }
 
@@ -169,7 +173,6 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
             with_deadline: 0,
             node_bytes: 0,
             skip_bits,
-            deepest_bits: 0,
             hasher,
         }
     }
@@ -318,7 +321,6 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         let (skip_bits, depth_max) = (self.skip_bits, self.depth_max());
         let hasher = &self.hasher;
         let node_bytes = &mut self.node_bytes;
-        let deepest_bits = &mut self.deepest_bits;
         let mut value = value;
         let Some(mut node) = self.root.as_mut() else {
             let leaf = leaf::new_leaf(entry, value);
@@ -369,7 +371,6 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
                 let run = run_len(inner.starts, start, inner.slots.len());
                 if run > 1 {
                     let bit = depth + bits - run.trailing_zeros();
-                    *deepest_bits = (*deepest_bits).max(bit + 1);
                     split_run(inner, start, node_bytes, |leaf| {
                         leaf::split(leaf, hasher, skip_bits, bit)
                     });
@@ -413,10 +414,6 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         let removed = removal.remove_below(&mut self.root, rest)?;
         self.len -= 1;
         self.with_deadline -= usize::from(removed.had_deadline);
-        let is_inner = |node: &Node<L>| matches!(node.shape(), Shape::Inner { .. } | Shape::Chain);
-        if !self.root.as_ref().is_some_and(is_inner) {
-            self.deepest_bits = 0;
-        }
         Some(removed.payload)
     }
 

@@ -571,61 +571,6 @@ fn random_entries_are_nearly_uniform() {
     }
 }
 
-/// Chi squared over how often each of `trie`'s entries is drawn.
-fn uniformity(trie: &Trie, draws: usize, rng: &mut Rng) -> f64 {
-    let mut seen: HashMap<Vec<u8>, usize> = HashMap::new();
-    for _ in 0..draws {
-        let entry = trie.random_uniform(&mut || rng.next()).expect("not empty");
-        *seen.entry(entry.key.to_vec()).or_default() += 1;
-    }
-    let expected = draws as f64 / trie.len() as f64;
-    let mut chi: f64 = seen
-        .values()
-        .map(|&count| (count as f64 - expected).powi(2) / expected)
-        .sum();
-    chi += (trie.len() - seen.len()) as f64 * expected;
-    // In standard deviations from the mean.
-    (chi - (trie.len() - 1) as f64) / (2.0 * (trie.len() - 1) as f64).sqrt()
-}
-
-#[test]
-fn uniform_draws_are_uniform_in_every_shape() {
-    let mut rng = Rng(11);
-    let draws = if cfg!(miri) { 20 } else { 100 };
-    let entries = if cfg!(miri) { 60 } else { 600 };
-    // Well spread; a few long prefixes (leaves at very different depths); all in one chain.
-    for mask in [u64::MAX, 0xffff_ffff_0000_ffff, 0x8000_0000_00ff_ff00, 0] {
-        let mut trie = plain(mask, 3);
-        assert!(trie.random_uniform(&mut || 0).is_none());
-        for number in 0..entries {
-            add(&mut trie, number);
-        }
-        let off = uniformity(&trie, entries * draws, &mut rng);
-        assert!(off.abs() < 5.0, "{off} with mask {mask:x}");
-        // Most go: the deepest leaf that ever was says little now.
-        for number in 0..entries * 9 / 10 {
-            drop_key(&mut trie, number);
-        }
-        trie.check_invariants();
-        let off = uniformity(&trie, entries / 10 * draws, &mut rng);
-        assert!(off.abs() < 5.0, "{off} after removals with mask {mask:x}");
-    }
-}
-
-#[test]
-fn the_nth_entry_is_that_of_the_iteration() {
-    for mask in [u64::MAX, 0xf, 0] {
-        let mut trie = plain(mask, 0);
-        for number in 0..size(300) {
-            add(&mut trie, number);
-        }
-        for (n, entry) in trie.iter().enumerate() {
-            assert_eq!(trie.nth(n).expect("there").key, entry.key);
-        }
-        assert!(trie.nth(trie.len()).is_none());
-    }
-}
-
 #[test]
 fn random_finds_something_whatever_the_shape() {
     let mut rng = Rng(18);

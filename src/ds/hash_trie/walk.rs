@@ -7,8 +7,9 @@ use std::hash::BuildHasher;
 use std::slice;
 
 use super::leaf::{self, Entries, Node, Side, first_deadline_ms};
+use super::sample::below;
 use super::{EntryRef, HashTrie, NO_DEADLINE, bits_of, run_len, run_start, slot_of};
-use crate::ds::pages::{Inner, Shape, View};
+use crate::ds::pages::{Inner, View};
 
 /// Leaves that `collect_expired` visits beyond one for each entry it may report.
 const STALE_LEAVES_MAX: usize = 64;
@@ -199,37 +200,6 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         }
     }
 
-    /// An entry chosen with the same chance as every other (to the 2^-64th, and as far as `random`,
-    /// which is called for each word needed, is uniform). `None` only for an empty map.
-    ///
-    /// Draws a position in the order of hashes as fine as the deepest leaf, and a place in a leaf as
-    /// large as any; where they name no entry, draws again: a few turns for well-spread hashes. Where
-    /// that is hopeless (a map that lost most of its entries, hashes that collide), counts the leaves:
-    /// O(leaves).
-    pub(crate) fn random_uniform(
-        &self,
-        random: &mut dyn FnMut() -> u64,
-    ) -> Option<EntryRef<'_, L>> {
-        const TURNS: u32 = 32;
-        let root = self.root.as_ref()?;
-        let deepest_bits = self.deepest_bits;
-        let places = (leaf::LEAF_SLOTS as u128) << deepest_bits;
-        if deepest_bits > 0 && places < u128::from(TURNS) * self.len as u128 {
-            for _ in 0..TURNS {
-                let found = draw(root, deepest_bits, random(), random());
-                if found.is_some() {
-                    return found;
-                }
-            }
-        }
-        self.nth(below(random(), self.len))
-    }
-
-    /// The entry at this place in the order of [`iter`](Self::iter). O(leaves before it).
-    pub(crate) fn nth(&self, n: usize) -> Option<EntryRef<'_, L>> {
-        nth_below(self.root.as_ref()?, &mut { n })
-    }
-
     /// Reports up to `limit` entries whose deadline is at most `now_ms`, with their deadlines; true
     /// if there may be more.
     ///
@@ -266,66 +236,9 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
     }
 }
 
-/// One turn of `random_uniform`: the entry that the top `deepest_bits` bits of one word and another
-/// word name, if they do. A leaf higher up, which more positions name, answers to one of them only.
-fn draw<L>(
-    root: &Node<L>,
-    deepest_bits: u32,
-    position: u64,
-    place: u64,
-) -> Option<EntryRef<'_, L>> {
-    let mut node = root;
-    let mut depth = 0;
-    loop {
-        match node.view() {
-            View::Inner(inner) => {
-                let bits = bits_of(inner);
-                let slot = slot_of(position << depth, bits);
-                let start = run_start(inner.starts, slot);
-                let child = inner.slots[start].as_ref()?;
-                depth += bits;
-                if let Shape::Leaf { .. } = child.shape() {
-                    let run = run_len(inner.starts, start, inner.slots.len());
-                    let leaf_bits = depth - run.trailing_zeros();
-                    let unused = (position << leaf_bits) >> 1 >> (63 - (deepest_bits - leaf_bits));
-                    if unused != 0 {
-                        return None;
-                    }
-                }
-                node = child;
-            }
-            View::Leaf(leaf) => return leaf::nth(leaf, below(place, leaf::LEAF_SLOTS)),
-            View::Chain(_) => return None,
-        }
-    }
-}
-
-/// The entry with `left` others before it below a node; else `left` is less by all of them. As deep as
-/// the trie.
-fn nth_below<'a, L>(node: &'a Node<L>, left: &mut usize) -> Option<EntryRef<'a, L>> {
-    let mut children: &mut dyn Iterator<Item = &'a Node<L>> = match node.view() {
-        View::Leaf(leaf) => {
-            let count = leaf::count(node);
-            if *left < count {
-                return leaf::nth(leaf, *left);
-            }
-            *left -= count;
-            return None;
-        }
-        View::Inner(inner) => &mut inner.slots.iter().flatten(),
-        View::Chain(chain) => &mut chain.leaves.iter(),
-    };
-    (&mut children).find_map(|child| nth_below(child, left))
-}
-
 /// The length of one slot at `depth` bits, as a distance between positions; 0 stands for all.
 fn unit(depth: u32) -> u64 {
     1u64.checked_shl(64 - depth).unwrap_or(0)
-}
-
-/// A number below `n`, from a random word.
-fn below(random: u64, n: usize) -> usize {
-    ((u128::from(random) * n as u128) >> 64) as usize
 }
 
 fn memory_below<L>(node: &Node<L>) -> usize {
@@ -419,7 +332,6 @@ mod check {
             match node.view() {
                 View::Leaf(leaf) => {
                     let (count, deadlines) = leaf::check(node, &self.hasher);
-                    assert!(depth <= self.deepest_bits, "deeper than deepest_bits");
                     assert!(count > 0, "an empty leaf");
                     for entry in Entries::of(leaf) {
                         let rotated = self.hash_of(entry.key).rotate_left(self.skip_bits);
