@@ -8,9 +8,10 @@ use crate::command;
 use crate::command::reply::Reply;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
 use crate::command::run::{WriteCall, WriteCommand};
+use crate::command::server::check_database;
 use crate::engine::Engine;
 use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
-use crate::engine::options::{Ack, CompactionPolicy, Options};
+use crate::engine::options::{Ack, CompactionPolicy, EncodingLimits, Options};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stats::Stats;
 use crate::engine::transaction::Transaction;
@@ -24,6 +25,7 @@ use crate::sys::clock::Clock;
 #[derive(Debug, Clone)]
 pub struct Db {
     handle: Arc<Handle>,
+    database: u8,
 }
 
 /// Closes the engine with the last clone of its [`Db`].
@@ -53,6 +55,14 @@ impl Builder {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.options.clock = clock;
+        self
+    }
+
+    /// Up to where collections keep their short forms, as `OBJECT ENCODING` shows; Redis's limits unless
+    /// set. Redis: `hash-max-listpack-entries` and its kin.
+    #[must_use]
+    pub fn encoding_limits(mut self, limits: EncodingLimits) -> Self {
+        self.options.rules.encoding = limits;
         self
     }
 
@@ -186,7 +196,30 @@ impl Db {
                 options,
                 report,
             }),
+            database: 0,
         }
+    }
+
+    /// A handle whose commands work in the logical database `index` of the 16 there are. A fresh handle
+    /// works in database 0. Redis: `SELECT`.
+    ///
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// let db = Db::open_in_memory();
+    /// let cache = db.database(1)?;
+    /// cache.set("k", "v")?;
+    /// assert_eq!(db.get("k")?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `ERR DB index is out of range` if there is no such database.
+    pub fn database(&self, index: u8) -> Result<Self, Error> {
+        check_database(index)?;
+        Ok(Self {
+            handle: Arc::clone(&self.handle),
+            database: index,
+        })
     }
 
     /// What was found when the file was opened; `None` in memory.
@@ -285,7 +318,7 @@ impl Db {
     /// # Errors
     /// [`StorageError::Closed`] after [`close`](Self::close).
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        Ok(self.engine().snapshot()?)
+        self.engine().snapshot()?.database(self.database)
     }
 
     /// A writable branch in memory: it starts with this database's content, and neither sees the other's
@@ -322,7 +355,7 @@ impl Db {
         &self,
         body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.engine().transaction(body)
+        self.engine().transaction(self.database, body)
     }
 
     /// Moves a manual clock forward and removes what has expired.
@@ -343,7 +376,7 @@ impl RunRead for Db {
     #[inline]
     fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
         self.engine()
-            .read(&command.keys(), |tx| command.execute(tx))
+            .read(self.database, &command.keys(), |tx| command.execute(tx))
     }
 }
 
@@ -351,16 +384,20 @@ impl RunWrite for Db {
     #[inline]
     fn write<C: WriteCommand>(&self, command: C) -> Result<C::Output, Error> {
         self.engine()
-            .write(&command.keys(), |tx| command.execute(tx))
+            .write(self.database, &command.keys(), |tx| command.execute(tx))
     }
 }
 
 impl Host for Db {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
-        self.engine().read(&keys, |tx| call(tx))
+        self.engine().read(self.database, &keys, |tx| call(tx))
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
-        self.engine().write(&keys, |tx| call(tx))
+        self.engine().write(self.database, &keys, |tx| call(tx))
+    }
+
+    fn database(&self) -> u8 {
+        self.database
     }
 }

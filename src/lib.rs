@@ -50,7 +50,7 @@ pub use command::string_many::{StringManyRead, StringManyWrite};
 pub use command::string_options::{GetExOptions, SetOptions};
 pub use command::string_range::{StringRangeRead, StringRangeWrite};
 pub use db::{Builder, Db};
-pub use effect::Effect;
+pub use effect::{Effect, Items};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
 pub use engine::options::{Ack, CompactionPolicy};
 pub use engine::record::Record;
@@ -60,6 +60,7 @@ pub use engine::transaction::Transaction;
 pub use error::{CommandError, Error, StorageError};
 pub use keyspace::KeyType;
 pub use sys::clock::{Clock, ManualClock, SystemClock};
+pub use value::EncodingLimits;
 
 /// The traits that give databases, snapshots and transactions their methods.
 pub mod prelude {

@@ -2,7 +2,7 @@
 
 use super::args::{Args, refs};
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
-use super::server::check_database_index;
+use super::server::{check_database, database_index};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{Entry, KeyType, ReadTx, WriteTx};
@@ -111,6 +111,25 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         differences: "",
         example: "RENAMENX from to",
         call: |args, host| host.write(&RenameNx(Rename::parse(args)?)),
+    },
+    CommandSpec {
+        name: "MOVE",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Fast],
+        keys: KeyPositions::FIRST,
+        group: "generic",
+        since: "1.0.0",
+        summary: "Moves a key to another logical database.",
+        complexity: "O(1)",
+        redis_complexity: "",
+        differences: "",
+        example: "MOVE key 1",
+        call: |args, host| {
+            host.write(&Move {
+                key: args.word(1)?,
+                database: database_index(args, 2)?,
+            })
+        },
     },
     CommandSpec {
         name: "COPY",
@@ -256,18 +275,20 @@ impl WriteCommand for RenameNx<'_> {
 struct Copy<'a> {
     from: &'a [u8],
     to: &'a [u8],
+    /// The database of `to`; `None` for the selected one.
+    database: Option<u8>,
     replace: bool,
 }
 
 impl<'a> Copy<'a> {
     fn parse(args: Args<'a>) -> Result<Self, CommandError> {
-        let mut replace = false;
+        let (mut replace, mut database) = (false, None);
         let mut index = 3;
         while index < args.count() {
             if args.is(index, "REPLACE") {
                 replace = true;
             } else if args.is(index, "DB") && index + 1 < args.count() {
-                check_database_index(args, index + 1)?;
+                database = Some(database_index(args, index + 1)?);
                 index += 1;
             } else {
                 return Err(CommandError::Syntax);
@@ -277,9 +298,14 @@ impl<'a> Copy<'a> {
         Ok(Self {
             from: args.word(1)?,
             to: args.word(2)?,
+            database,
             replace,
         })
     }
+}
+
+fn same_objects() -> CommandError {
+    CommandError::Other("ERR source and destination objects are the same".into())
 }
 
 impl WriteCommand for Copy<'_> {
@@ -290,14 +316,16 @@ impl WriteCommand for Copy<'_> {
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
-        if self.from == self.to {
-            let text = "ERR source and destination objects are the same";
-            return Err(CommandError::Other(text.into()));
+        let read = tx.as_read();
+        let database = self.database.unwrap_or(read.database);
+        if self.from == self.to && database == read.database {
+            return Err(same_objects());
         }
-        if tx.entry(self.from).is_none() || (!self.replace && tx.entry(self.to).is_some()) {
+        let target = read.in_database(database);
+        if read.entry(self.from).is_none() || (!self.replace && target.entry(self.to).is_some()) {
             return Ok(false);
         }
-        Ok(tx.copy_key(self.from, self.to))
+        Ok(tx.copy_key(self.from, self.to, database))
     }
 }
 
@@ -317,8 +345,8 @@ impl ReadCommand for RandomKey {
     }
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
-        let shards = tx.shards();
-        let total: u64 = shards.iter().map(|shard| shard.keys.len() as u64).sum();
+        let tables = tx.tables();
+        let total: u64 = tables.iter().map(|table| table.keys().len() as u64).sum();
         if total == 0 {
             return Ok(None);
         }
@@ -328,19 +356,19 @@ impl ReadCommand for RandomKey {
         };
         for _ in 0..Self::TRIES {
             let mut place = (tx.random)() % total;
-            let drawn = shards.iter().find(|shard| {
-                let len = shard.keys.len() as u64;
+            let drawn = tables.iter().find(|table| {
+                let len = table.keys().len() as u64;
                 let here = place < len;
                 place = place.wrapping_sub(if here { 0 } else { len });
                 here
             });
-            let entry = drawn.and_then(|shard| shard.keys.random((tx.random)(), (tx.random)()));
+            let entry = drawn.and_then(|table| table.keys().random((tx.random)(), (tx.random)()));
             if let Some(entry) = entry.map(Entry::new).filter(is_live) {
                 return Ok(Some(entry.key().to_vec()));
             }
         }
         // Nearly everything has expired: any key that has not.
-        let mut entries = shards.iter().flat_map(|shard| shard.keys.iter());
+        let mut entries = tables.iter().flat_map(|table| table.keys().iter());
         let live = entries.find_map(|entry| Some(Entry::new(entry)).filter(is_live));
         Ok(live.map(|entry| entry.key().to_vec()))
     }
@@ -564,8 +592,95 @@ pub trait KeyWrite: RunWrite {
         self.write(Copy {
             from: from.as_ref(),
             to: to.as_ref(),
+            database: None,
             replace,
         })
+    }
+
+    /// As [`copy`](Self::copy), to a key of the logical database `database`. Redis: `COPY ... DB`.
+    ///
+    /// # Complexity
+    /// O(1), whatever the value.
+    ///
+    /// # Errors
+    /// A refusal if the two keys are the same one, or if there is no such database; nothing is changed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// db.set("k", "v")?;
+    /// assert!(db.copy_to_database("k", "k", 1, false)?);
+    /// assert_eq!(db.database(1)?.get("k")?, Some(b"v".to_vec()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn copy_to_database(
+        &self,
+        from: impl AsRef<[u8]>,
+        to: impl AsRef<[u8]>,
+        database: u8,
+        replace: bool,
+    ) -> Result<bool, Error> {
+        check_database(database)?;
+        self.write(Copy {
+            from: from.as_ref(),
+            to: to.as_ref(),
+            database: Some(database),
+            replace,
+        })
+    }
+
+    /// Moves `key` to the logical database `database`, deadline included; says whether it did. It does
+    /// not if the key is missing here or there is one there. Redis: `MOVE`.
+    ///
+    /// # Complexity
+    /// O(1), whatever the value.
+    ///
+    /// # Errors
+    /// A refusal if that is the handle's own database, or if there is no such database; nothing is
+    /// changed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// db.set("k", "v")?;
+    /// assert!(db.move_to_database("k", 1)?);
+    /// assert_eq!(db.get("k")?, None);
+    /// assert_eq!(db.database(1)?.get("k")?, Some(b"v".to_vec()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "MOVE")]
+    fn move_to_database(&self, key: impl AsRef<[u8]>, database: u8) -> Result<bool, Error> {
+        check_database(database)?;
+        let key = key.as_ref();
+        self.write(Move { key, database })
+    }
+}
+
+/// `MOVE`: says whether it moved.
+struct Move<'a> {
+    key: &'a [u8],
+    database: u8,
+}
+
+impl WriteCommand for Move<'_> {
+    type Output = bool;
+
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(self.key)
+    }
+
+    fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
+        let read = tx.as_read();
+        if self.database == read.database {
+            return Err(same_objects());
+        }
+        let target = read.in_database(self.database);
+        if read.entry(self.key).is_none() || target.entry(self.key).is_some() {
+            return Ok(false);
+        }
+        Ok(tx.move_to_database(self.key, self.database))
     }
 }
 

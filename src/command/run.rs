@@ -90,6 +90,19 @@ pub(crate) type WriteCall<'a> = &'a mut dyn FnMut(&mut WriteTx<'_>) -> Result<()
 pub(crate) trait Host {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error>;
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error>;
+
+    /// Lets the commands from here on work in another logical database. Handles that others share
+    /// cannot.
+    fn select(&self, database: u8) -> Result<(), Error> {
+        if database == self.database() {
+            return Ok(());
+        }
+        let text = "ERR this handle stays in its database: SELECT takes a session or a transaction";
+        Err(CommandError::Other(text.into()).into())
+    }
+
+    /// The logical database that commands work in.
+    fn database(&self) -> u8;
 }
 
 impl dyn Host + '_ {

@@ -11,7 +11,7 @@ use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{Entry, KeyType, ReadTx, Shard};
+use crate::keyspace::{Entry, KeyType, ReadTx, Table};
 use crate::value::glob::glob_match;
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
@@ -110,7 +110,7 @@ impl<'a> ScanOptions<'a> {
 }
 
 /// Whether a key matches; `*` alone matches every key, the empty one included.
-fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
+pub(super) fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
     pattern.is_none_or(|pattern| pattern == b"*" || glob_match(pattern, key, false))
 }
 
@@ -132,11 +132,10 @@ fn parse_scan(args: Args<'_>) -> Result<(u64, ScanOptions<'_>), CommandError> {
         } else if args.is(index, "MATCH") {
             options.pattern = Some(args.word(index + 1)?);
         } else if args.is(index, "TYPE") {
-            options.wanted = if args.is(index + 1, KeyType::String.name()) {
-                Wanted::Only(KeyType::String)
-            } else {
-                Wanted::Nothing
-            };
+            let named = KeyType::ALL
+                .into_iter()
+                .find(|key_type| args.is(index + 1, key_type.name()));
+            options.wanted = named.map_or(Wanted::Nothing, Wanted::Only);
         } else {
             return Err(CommandError::Syntax);
         }
@@ -147,7 +146,7 @@ fn parse_scan(args: Args<'_>) -> Result<(u64, ScanOptions<'_>), CommandError> {
 
 /// A cursor as Redis reads it, which is as C's `strtoul` does: up to a zero byte, with a sign (a
 /// minus counts down from 2^64), but without space before it; nothing at all is 0.
-fn parse_cursor(word: &[u8]) -> Option<u64> {
+pub(super) fn parse_cursor(word: &[u8]) -> Option<u64> {
     let text = word.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0);
@@ -212,11 +211,11 @@ impl ReadCommand for ScanStep<'_> {
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
         let (index, mut position) = tx.layout.cursor_parts(self.cursor);
-        let shard = tx.shard(index);
+        let table = tx.table(index);
         let mut found = self.found.borrow_mut();
         let mut seen = 0;
         while seen < self.count {
-            position = shard.keys.scan(position, &mut |entry| {
+            position = table.keys().scan(position, &mut |entry| {
                 seen += 1;
                 let entry = Entry::new(entry);
                 let wanted = match self.options.wanted {
@@ -244,7 +243,7 @@ impl ReadCommand for ScanStep<'_> {
 struct Freeze;
 
 struct Frozen {
-    shards: Vec<Shard>,
+    tables: Vec<Table>,
     now_ms: u64,
 }
 
@@ -257,7 +256,7 @@ impl ReadCommand for Freeze {
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Frozen, CommandError> {
         Ok(Frozen {
-            shards: tx.shards().into_iter().cloned().collect(),
+            tables: tx.tables().into_iter().cloned().collect(),
             now_ms: tx.now.ms(),
         })
     }
@@ -265,7 +264,7 @@ impl ReadCommand for Freeze {
 
 impl Frozen {
     fn matching(&self, pattern: Option<&[u8]>) -> Vec<Vec<u8>> {
-        let entries = self.shards.iter().flat_map(|shard| shard.keys.iter());
+        let entries = self.tables.iter().flat_map(|table| table.keys().iter());
         entries
             .map(Entry::new)
             .filter(|entry| matches(pattern, entry.key()) && !entry.is_expired(self.now_ms))

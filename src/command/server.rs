@@ -6,7 +6,7 @@ use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{DATABASES, ReadTx, WriteTx};
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -30,12 +30,12 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         keys: KeyPositions::NONE,
         group: "server",
         since: "1.0.0",
-        summary: "Removes all keys.",
+        summary: "Removes all keys of the selected database.",
         complexity: "O(1); another thread frees what was there",
         redis_complexity: "O(N) for N keys; O(1) with ASYNC",
         differences: "SYNC and ASYNC do the same.",
         example: "FLUSHDB",
-        call: |args, host| host.write(&Clear::parse(args)?),
+        call: |args, host| host.write(&Clear::parse(args, false)?),
     },
     CommandSpec {
         name: "FLUSHALL",
@@ -44,12 +44,12 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         keys: KeyPositions::NONE,
         group: "server",
         since: "1.0.0",
-        summary: "Removes all keys; the same as FLUSHDB, as there is one database.",
+        summary: "Removes all keys of all databases.",
         complexity: "O(1); another thread frees what was there",
         redis_complexity: "O(N) for N keys; O(1) with ASYNC",
         differences: "SYNC and ASYNC do the same.",
         example: "FLUSHALL ASYNC",
-        call: |args, host| host.write(&Clear::parse(args)?),
+        call: |args, host| host.write(&Clear::parse(args, true)?),
     },
     CommandSpec {
         name: "PING",
@@ -111,30 +111,66 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         },
     },
     CommandSpec {
+        name: "SWAPDB",
+        arity: 3,
+        flags: &[Flag::Write, Flag::Fast],
+        keys: KeyPositions::NONE,
+        group: "server",
+        since: "4.0.0",
+        summary: "Lets two logical databases change their content.",
+        complexity: "O(1)",
+        redis_complexity: "O(N) where N is the number of clients that watch or block",
+        differences: "",
+        example: "SWAPDB 0 1",
+        call: |args, host| {
+            let index = |at, which: &str| {
+                let text = format!("ERR invalid {which} DB index");
+                args.int32(at)
+                    .map_err(|_no_number| CommandError::Other(text.into()))
+            };
+            let (one, two) = (index(1, "first")?, index(2, "second")?);
+            let database = |index| {
+                let index = u8::try_from(index).unwrap_or(u8::MAX);
+                check_database(index).map(|()| index)
+            };
+            host.write(&Swap {
+                one: database(one)?,
+                two: database(two)?,
+            })
+        },
+    },
+    CommandSpec {
         name: "SELECT",
         arity: 2,
         flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
         keys: KeyPositions::NONE,
         group: "connection",
         since: "1.0.0",
-        summary: "Selects database 0.",
+        summary: "Selects a logical database.",
         complexity: "O(1)",
         redis_complexity: "",
-        differences: "There is only database 0: any other index is refused as out of range.",
+        differences: "A session and a transaction select; a plain handle stays in its database and refuses.",
         example: "SELECT 0",
-        call: |args, _| {
-            check_database_index(args, 1)?;
+        call: |args, host| {
+            host.select(database_index(args, 1)?)?;
             Ok(Reply::ok())
         },
     },
 ];
 
-/// Checks that the word at `index` names a database that exists.
-pub(crate) fn check_database_index(args: Args<'_>, index: usize) -> Result<(), CommandError> {
-    match args.int32(index)? {
-        0 => Ok(()),
-        _ => Err(CommandError::Other("ERR DB index is out of range".into())),
+/// Refuses the number of a database that there is not.
+pub(crate) fn check_database(index: u8) -> Result<(), CommandError> {
+    if index < DATABASES {
+        return Ok(());
     }
+    Err(CommandError::Other("ERR DB index is out of range".into()))
+}
+
+/// The number of the database that the word at `index` names.
+pub(crate) fn database_index(args: Args<'_>, index: usize) -> Result<u8, CommandError> {
+    let database = u8::try_from(args.int32(index)?).unwrap_or(u8::MAX);
+    check_database(database)?;
+    Ok(database)
 }
 
 /// `DBSIZE`.
@@ -148,19 +184,21 @@ impl ReadCommand for KeyCount {
     }
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<u64, CommandError> {
-        let shards = tx.shards();
-        Ok(shards.iter().map(|shard| shard.keys.len() as u64).sum())
+        let tables = tx.tables();
+        Ok(tables.iter().map(|table| table.keys().len() as u64).sum())
     }
 }
 
 /// `FLUSHDB`, `FLUSHALL`.
-struct Clear;
+struct Clear {
+    all_databases: bool,
+}
 
 impl Clear {
-    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
+    fn parse(args: Args<'_>, all_databases: bool) -> Result<Self, CommandError> {
         let plain = args.count() == 1;
         if plain || (args.count() == 2 && (args.is(1, "SYNC") || args.is(1, "ASYNC"))) {
-            Ok(Self)
+            Ok(Self { all_databases })
         } else {
             Err(CommandError::Syntax)
         }
@@ -175,7 +213,32 @@ impl WriteCommand for Clear {
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
-        tx.clear();
+        if self.all_databases {
+            tx.clear();
+        } else {
+            tx.clear_database();
+        }
+        Ok(())
+    }
+}
+
+/// `SWAPDB`.
+struct Swap {
+    one: u8,
+    two: u8,
+}
+
+impl WriteCommand for Swap {
+    type Output = ();
+
+    fn keys(&self) -> Keys<'_> {
+        Keys::All
+    }
+
+    fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
+        if self.one != self.two {
+            tx.swap_databases(self.one, self.two);
+        }
         Ok(())
     }
 }
@@ -280,7 +343,33 @@ impl<T: RunRead> ServerRead for T {}
 
 /// Changing the database as a whole.
 pub trait ServerWrite: RunWrite {
-    /// Removes all keys. Redis: `FLUSHDB`, `FLUSHALL`.
+    /// Removes all keys of this handle's database. Redis: `FLUSHDB`.
+    ///
+    /// # Complexity
+    /// O(1): another thread frees what was there.
+    ///
+    /// # Errors
+    /// [`StorageError`](crate::StorageError) from the file.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// db.set("k", "v")?;
+    /// db.database(1)?.set("k", "w")?;
+    /// db.flush_db()?;
+    /// assert_eq!(db.get("k")?, None);
+    /// assert_eq!(db.database(1)?.get("k")?, Some(b"w".to_vec()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "FLUSHDB")]
+    fn flush_db(&self) -> Result<(), Error> {
+        self.write(Clear {
+            all_databases: false,
+        })
+    }
+
+    /// Removes all keys of all databases. Redis: `FLUSHALL`.
     ///
     /// # Complexity
     /// O(1): another thread frees what was there.
@@ -298,9 +387,35 @@ pub trait ServerWrite: RunWrite {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "FLUSHALL")]
-    #[doc(alias = "FLUSHDB")]
     fn flush_all(&self) -> Result<(), Error> {
-        self.write(Clear)
+        self.write(Clear {
+            all_databases: true,
+        })
+    }
+
+    /// Lets two logical databases change their content. Redis: `SWAPDB`.
+    ///
+    /// # Complexity
+    /// O(1), whatever they hold.
+    ///
+    /// # Errors
+    /// `ERR DB index is out of range` if there is no such database; nothing is changed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// db.set("k", "v")?;
+    /// db.swap_databases(0, 1)?;
+    /// assert_eq!(db.get("k")?, None);
+    /// assert_eq!(db.database(1)?.get("k")?, Some(b"v".to_vec()));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "SWAPDB")]
+    fn swap_databases(&self, one: u8, two: u8) -> Result<(), Error> {
+        check_database(one)?;
+        check_database(two)?;
+        self.write(Swap { one, two })
     }
 }
 

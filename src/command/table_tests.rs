@@ -16,11 +16,19 @@ use crate::keyspace::{
     Batch, Entry, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut,
     WriteTx,
 };
+use crate::value::EncodingLimits;
 
 /// Small limits, so that no garbage argument costs memory.
 const RULES: Rules = Rules {
     string_bytes_max: 1 << 16,
     bit_offsets: 1 << 19,
+    encoding: EncodingLimits {
+        hash_listpack_entries: 3,
+        hash_listpack_value_bytes: 8,
+        set_intset_entries: 3,
+        zset_listpack_entries: 3,
+        zset_listpack_value_bytes: 8,
+    },
 };
 const NOW_MS: u64 = 1_000_000;
 
@@ -88,7 +96,8 @@ fn dump(shards: &[Shard]) -> Dump {
             value,
         )
     };
-    let entries = shards.iter().flat_map(|shard| shard.keys.iter());
+    let tables = shards.iter().flat_map(Shard::tables);
+    let entries = tables.flat_map(|table| table.keys().iter());
     let mut all: Dump = entries.map(|found| entry(Entry::new(found))).collect();
     all.sort();
     all
@@ -102,10 +111,7 @@ impl RecordingHost {
         Self {
             shards: RefCell::new(shards.collect()),
             layout,
-            batch: RefCell::new(Batch {
-                recording: true,
-                ..Batch::default()
-            }),
+            batch: RefCell::new(Batch::new(true)),
             calls: Calls::default(),
             random: Numbers::seeded(7),
         }
@@ -205,6 +211,10 @@ impl RecordingHost {
 }
 
 impl Host for RecordingHost {
+    fn database(&self) -> u8 {
+        0
+    }
+
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
         self.calls.read.set(self.calls.read.get() + 1);
         let lent = Lent {
@@ -218,6 +228,7 @@ impl Host for RecordingHost {
             now: &Now::new(&clock),
             rules: RULES,
             random: &random,
+            database: 0,
         })?)
     }
 

@@ -13,11 +13,11 @@ use super::lock::{Inside, Locked};
 use crate::command::run::Keys;
 use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{
-    Batch, Dropped, Now, Reach, ReachMut, ReadTx, Shard, ShardSource, ShardSourceMut, WriteTx,
+    Batch, Dropped, Now, Reach, ReachMut, ReadTx, Shard, ShardSource, ShardSourceMut, Table,
+    WriteTx,
 };
 use crate::storage::Log;
 use crate::sys::reclaim::drop_elsewhere;
-use crate::value::Value;
 
 /// A batch buffer larger than this is not kept for the next operation.
 const BUFFER_KEPT_BYTES: usize = 64 * 1024;
@@ -78,6 +78,7 @@ impl Engine {
     #[inline]
     pub(crate) fn read<R>(
         &self,
+        database: u8,
         keys: &Keys<'_>,
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
@@ -91,6 +92,7 @@ impl Engine {
             now: &now,
             rules: self.rules,
             random: &random,
+            database,
         };
         let one = match *keys {
             Keys::One(key) => Some(self.layout.hash(key)),
@@ -115,6 +117,7 @@ impl Engine {
     #[inline]
     pub(crate) fn write<R>(
         &self,
+        database: u8,
         keys: &Keys<'_>,
         call: impl FnOnce(&mut WriteTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
@@ -124,6 +127,7 @@ impl Engine {
             let hash = self.layout.hash(key);
             let mut slot = self.lock_to_write(self.layout.shard_of(hash))?;
             let ran = self.execute(
+                database,
                 ReachMut::One {
                     shard: &mut slot.shard,
                     hash,
@@ -131,11 +135,11 @@ impl Engine {
                 &read_clock,
                 call,
             );
-            self.notice_deadlines(&slot.shard);
+            self.notice_deadlines(slot.shard.table(database));
             ran
         } else {
             let mut locked = self.lock_many_to_write(self.shards_of(keys))?;
-            let ran = self.execute(ReachMut::Many(&mut locked), &read_clock, call);
+            let ran = self.execute(database, ReachMut::Many(&mut locked), &read_clock, call);
             self.notice_deadlines_in(&locked);
             ran
         };
@@ -146,23 +150,27 @@ impl Engine {
     /// Runs a call over one locked shard, whatever keys of it the call touches.
     pub(crate) fn execute_on_shard<R>(
         &self,
+        database: u8,
         shard: &mut Shard,
         read_clock: &dyn Fn() -> u64,
         call: impl FnOnce(&mut WriteTx<'_>) -> R,
     ) -> (R, Pending) {
-        self.execute(ReachMut::Many(&mut OneShard(shard)), read_clock, call)
+        let reach = ReachMut::Many(&mut OneShard(shard));
+        self.execute(database, reach, read_clock, call)
     }
 
     /// Runs a call over locked shards and places its effects in the log.
     #[inline]
     fn execute<R>(
         &self,
+        database: u8,
         mut reach: ReachMut<'_>,
         read_clock: &dyn Fn() -> u64,
         call: impl FnOnce(&mut WriteTx<'_>) -> R,
     ) -> (R, Pending) {
         let poison = PoisonOnPanic(self);
         let mut batch = self.new_batch();
+        batch.database = database;
         let random = || self.rng.next_u64();
         let now = Now::new(read_clock);
         let result = call(&mut WriteTx {
@@ -180,16 +188,12 @@ impl Engine {
     /// A batch that records if there is a log.
     #[inline]
     pub(crate) fn new_batch(&self) -> Batch {
-        if self.log().is_none() {
-            return Batch::default();
+        let mut batch = Batch::new(self.log().is_some());
+        if batch.recording {
+            batch.bytes = BUFFER.take();
+            batch.bytes.clear();
         }
-        let mut bytes = BUFFER.take();
-        bytes.clear();
-        Batch {
-            bytes,
-            recording: true,
-            ..Batch::default()
-        }
+        batch
     }
 
     /// Places a batch in the log. The shards it changed are still locked.
@@ -250,9 +254,9 @@ impl Engine {
 
     /// Starts the background thread when there is a first deadline and a clock to reach it.
     #[inline]
-    fn notice_deadlines(&self, shard: &Shard) {
+    fn notice_deadlines(&self, table: &Table) {
         if !self.background.is_running()
-            && shard.keys.next_expiry_ms() != u64::MAX
+            && table.keys().next_expiry_ms() != u64::MAX
             && self.clock.runs_by_itself()
         {
             self.start_background();
@@ -261,10 +265,10 @@ impl Engine {
 
     pub(crate) fn notice_deadlines_in(&self, locked: &Locked<'_>) {
         if !self.background.is_running() {
-            locked
-                .all()
-                .into_iter()
-                .for_each(|shard| self.notice_deadlines(shard));
+            let shards = locked.all().into_iter();
+            shards
+                .flat_map(Shard::tables)
+                .for_each(|table| self.notice_deadlines(table));
         }
     }
 }
@@ -272,8 +276,9 @@ impl Engine {
 /// Drops something on whichever thread suits its size.
 pub(crate) fn free(dropped: Dropped) {
     let elsewhere = match &dropped {
-        Dropped::Value(Value::String(string)) => string.memory_bytes() >= FREE_ELSEWHERE_BYTES,
-        Dropped::Shard(shard) => !shard.keys.is_empty(),
+        Dropped::Value(value) => value.memory_bytes() >= FREE_ELSEWHERE_BYTES,
+        Dropped::Table(table) => !table.keys().is_empty(),
+        Dropped::Shard(shard) => !shard.is_empty(),
     };
     if elsewhere {
         drop_elsewhere(dropped);

@@ -22,7 +22,7 @@ use super::Engine;
 use super::background::Job;
 use super::recovery::app_bytes;
 use super::snapshot::Snapshot;
-use crate::effect::codec;
+use crate::effect::{Effect, codec};
 use crate::error::StorageError;
 use crate::keyspace::effects;
 use crate::storage::{Compaction, CompactionPlan, CompactionReport, Store};
@@ -382,23 +382,30 @@ impl Work<'_> {
         let mut count = 0;
         for (index, shard) in snapshot.shards().iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
-            for entry in effects::entries(shard) {
-                let mut full = Ok(());
-                effects::entry_effects(&entry, &mut |effect| {
-                    if full.is_err() {
-                        return;
-                    }
-                    codec::encode(effect, &mut block);
-                    count += 1;
-                    if block.len() >= BLOCK_BYTES {
-                        full = self.seal(index, &mut count, &mut block);
-                    }
-                });
-                full?;
-                self.progress.keys_done += 1;
-            }
-            if !block.is_empty() {
-                self.seal(index, &mut count, &mut block)?;
+            for (database, table) in shard.databases() {
+                for entry in effects::entries(table) {
+                    let mut full = Ok(());
+                    effects::entry_effects(&entry, &mut |effect| {
+                        if full.is_err() {
+                            return;
+                        }
+                        // Blocks are loaded one by one: each says which database it is in.
+                        if block.is_empty() && database != 0 {
+                            codec::encode(&Effect::Database { index: database }, &mut block);
+                            count += 1;
+                        }
+                        codec::encode(effect, &mut block);
+                        count += 1;
+                        if block.len() >= BLOCK_BYTES {
+                            full = self.seal(index, &mut count, &mut block);
+                        }
+                    });
+                    full?;
+                    self.progress.keys_done += 1;
+                }
+                if !block.is_empty() {
+                    self.seal(index, &mut count, &mut block)?;
+                }
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::error::StorageError;
+use crate::keyspace::Table;
 
 /// How many keys one step removes at most before it lets writers into the shard again.
 const KEYS_PER_STEP: usize = 64;
@@ -33,26 +34,33 @@ impl Engine {
         while self.expire_some() > 0 {}
     }
 
-    /// Removes up to [`KEYS_PER_STEP`] expired keys of one shard; says how many, and whether there
-    /// may be more.
+    /// Removes up to [`KEYS_PER_STEP`] expired keys of one shard and database; says how many, and
+    /// whether there may be more.
     fn expire_step(&self, index: usize) -> Result<(usize, bool), StorageError> {
         let now_ms = self.clock.now_ms();
+        let is_due = |table: &Table| table.keys().next_expiry_ms() < now_ms;
         {
             let slot = self.lock_to_read(index)?;
-            if slot.frozen || slot.shard.keys.next_expiry_ms() >= now_ms {
+            if slot.frozen || !slot.shard.tables().any(is_due) {
                 return Ok((0, false));
             }
         }
         self.check_writable()?;
         let mut slot = self.lock_to_write(index)?;
+        let Some((database, _)) = (0..)
+            .zip(slot.shard.tables())
+            .find(|(_, table)| is_due(table))
+        else {
+            return Ok((0, false));
+        };
         let mut keys = Vec::new();
-        let more = slot
-            .shard
-            .keys
-            .collect_expired(now_ms - 1, KEYS_PER_STEP, &mut |key, _| {
-                keys.push(key.to_vec());
-            });
-        let ((), pending) = self.execute_on_shard(&mut slot.shard, &|| now_ms, |tx| {
+        let table = slot.shard.table_mut(database);
+        let mut more = table.collect_expired(now_ms - 1, KEYS_PER_STEP, &mut |key, _| {
+            keys.push(key.to_vec());
+        });
+        more |= slot.shard.tables().any(is_due);
+        let shard = &mut slot.shard;
+        let ((), pending) = self.execute_on_shard(database, shard, &|| now_ms, |tx| {
             for key in &keys {
                 tx.erase(key);
             }

@@ -10,6 +10,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::Engine;
@@ -83,6 +84,14 @@ pub(crate) fn wait_inside() -> Option<Duration> {
 pub(crate) struct Locked<'a> {
     indexes: Vec<usize>,
     guards: Vec<Guard<'a>>,
+}
+
+impl<'a> Locked<'a> {
+    /// Locks these slots, whose numbers ascend. For content that has no engine yet.
+    pub(crate) fn of(slots: &'a [CachePadded<Mutex<Slot>>], indexes: Vec<usize>) -> Self {
+        let guards = indexes.iter().map(|&index| slots[index].lock()).collect();
+        Self { indexes, guards }
+    }
 }
 
 impl Locked<'_> {

@@ -101,7 +101,7 @@ impl Engine {
         open.threads = options.load_threads;
         open.app = app_bytes(&layout);
         open.limits.sync_interval_ms = syncer::sync_interval_ms(options.ack);
-        let loading = Loading::default();
+        let loading = Loading::new(options.rules.encoding);
         let (store, report) = Store::open(storage, name, &open, &loading)?;
         let (layout, shards) = loading.finish()?;
         let engine = Self::assemble(options, layout, shards, rng, Some(store));
@@ -285,7 +285,7 @@ impl Engine {
         };
         if open.is_ok() {
             let shards: Vec<Shard> = self.slots.iter().map(|slot| self.take(slot)).collect();
-            if shards.iter().any(|shard| !shard.keys.is_empty()) {
+            if shards.iter().any(|shard| !shard.is_empty()) {
                 drop_elsewhere(shards);
             }
         }

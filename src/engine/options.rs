@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::keyspace::Rules;
 use crate::storage::backend::Storage;
 use crate::sys::clock::{Clock, SystemClock};
+pub(crate) use crate::value::EncodingLimits;
 
 /// When a write counts as done. What each class promises after a crash, a power cut and a disk
 /// error is in docs/durability.md.
@@ -72,6 +73,7 @@ impl Default for Options {
             rules: Rules {
                 string_bytes_max: 512 << 20,
                 bit_offsets: 1 << 32,
+                encoding: EncodingLimits::default(),
             },
             shard_bits: 6,
             read_only: false,

@@ -5,6 +5,7 @@
 //! 2. Keys whose deadline had passed when the snapshot was taken are left out, as for every read.
 
 use super::snapshot::Snapshot;
+use crate::command::run::Host;
 use crate::error::CommandError;
 use crate::keyspace::{Entry, KeyType, StringRef};
 
@@ -85,9 +86,10 @@ impl Snapshot {
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
         let taken_at_ms = self.taken_at_ms();
+        let database = Host::database(self);
         self.shards()
             .iter()
-            .flat_map(|shard| shard.keys.iter())
+            .flat_map(move |shard| shard.table(database).keys().iter())
             .map(Entry::new)
             .filter(move |entry| !entry.is_expired(taken_at_ms))
             .map(|entry| Record { entry })

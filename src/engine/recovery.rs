@@ -14,11 +14,12 @@ use std::sync::OnceLock;
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 
-use super::lock::Slot;
+use super::lock::{Locked, Slot};
+use super::options::EncodingLimits;
 use crate::effect::{Effect, codec};
 use crate::error::StorageError;
-use crate::keyspace::{Batch, Layout, Now, ReachMut, Rules, Shard, ShardSource, ShardSourceMut};
-use crate::keyspace::{STRING_BYTES_LIMIT, WriteTx};
+use crate::keyspace::WriteTx;
+use crate::keyspace::{Batch, Layout, Misfit, Now, ReachMut, Rules, STRING_BYTES_LIMIT, Shard};
 use crate::storage::{AppBytes, BadPayload, FileInfo, Loader};
 
 /// Version of the engine's bytes in the header.
@@ -55,44 +56,17 @@ fn layout_of(app: &AppBytes) -> Result<Layout, StorageError> {
 }
 
 /// The shards being filled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Loading {
+    rules: Rules,
     target: OnceLock<Target>,
 }
 
 #[derive(Debug)]
 struct Target {
+    rules: Rules,
     layout: Layout,
     slots: Box<[CachePadded<Mutex<Slot>>]>,
-}
-
-/// Shards behind their locks; `&Target` is used by one thread at a time (frames) or for one key at a
-/// time (blocks), so no lock is ever waited for.
-struct Exclusive<'a> {
-    guards: Vec<parking_lot::MutexGuard<'a, Slot>>,
-}
-
-impl ShardSource for Exclusive<'_> {
-    fn shard(&self, index: usize) -> &Shard {
-        &self.guards[index].shard
-    }
-
-    fn all(&self) -> Vec<&Shard> {
-        self.guards.iter().map(|guard| &guard.shard).collect()
-    }
-}
-
-impl ShardSourceMut for Exclusive<'_> {
-    fn shard_mut(&mut self, index: usize) -> &mut Shard {
-        &mut self.guards[index].shard
-    }
-
-    fn all_mut(&mut self) -> Vec<&mut Shard> {
-        self.guards
-            .iter_mut()
-            .map(|guard| &mut guard.shard)
-            .collect()
-    }
 }
 
 const NOT_EFFECTS: BadPayload = BadPayload {
@@ -103,9 +77,22 @@ const MISFIT: BadPayload = BadPayload {
 };
 
 impl Loading {
+    /// Nothing yet. Short forms of collections are chosen anew, by these limits.
+    pub(crate) fn new(encoding: EncodingLimits) -> Self {
+        Self {
+            // The file's strings are as long as they are, whatever the limits for new ones.
+            rules: Rules {
+                string_bytes_max: STRING_BYTES_LIMIT,
+                bit_offsets: 1 << 63,
+                encoding,
+            },
+            target: OnceLock::new(),
+        }
+    }
+
     /// The filled shards.
     pub(crate) fn finish(self) -> Result<(Layout, Vec<Shard>), StorageError> {
-        let Some(Target { layout, slots }) = self.target.into_inner() else {
+        let Some(Target { layout, slots, .. }) = self.target.into_inner() else {
             return Err(StorageError::Poisoned {
                 what: "the file was not loaded".into(),
             });
@@ -124,21 +111,81 @@ impl Loading {
     }
 }
 
-/// Runs `work` with a transaction for replay: no clock, no randomness, no recording.
-fn replay<R>(layout: &Layout, reach: ReachMut<'_>, work: impl FnOnce(&mut WriteTx<'_>) -> R) -> R {
-    let mut reach = reach;
-    let rules = Rules {
-        string_bytes_max: STRING_BYTES_LIMIT,
-        bit_offsets: 1 << 63,
-    };
-    work(&mut WriteTx {
-        reach: reach.reborrow(),
-        layout,
-        now: &Now::new(&|| 0),
-        rules,
-        random: &|| 0,
-        batch: &mut Batch::default(),
-    })
+/// Encoded effects on their way back into state, front to back. The locks are taken once for a run of
+/// effects in the same shard, and never waited for: frames come from one thread, and the blocks of two
+/// threads hold different shards.
+struct Replay<'t> {
+    target: &'t Target,
+    database: u8,
+    held: Option<(usize, parking_lot::MutexGuard<'t, Slot>)>,
+}
+
+impl<'t> Replay<'t> {
+    fn new(target: &'t Target) -> Self {
+        Self {
+            target,
+            database: 0,
+            held: None,
+        }
+    }
+
+    fn effect(&mut self, effect: &Effect<'_>) -> Result<(), BadPayload> {
+        if let Effect::Database { index } = *effect {
+            self.database = index;
+            return Ok(());
+        }
+        let Target { layout, slots, .. } = self.target;
+        let applied = match effect.keys() {
+            (Some(key), None) => {
+                let hash = layout.hash(key);
+                let index = layout.shard_of(hash);
+                let held = self.held.take().filter(|(at, _)| *at == index);
+                let (_, guard) = self
+                    .held
+                    .insert(held.unwrap_or_else(|| (index, slots[index].lock())));
+                let reach = ReachMut::One {
+                    shard: &mut guard.shard,
+                    hash,
+                };
+                self.target.apply(self.database, reach, effect)
+            }
+            (Some(one), Some(two)) => {
+                let index = |key| layout.shard_of(layout.hash(key));
+                let mut indexes = vec![index(one), index(two)];
+                indexes.sort_unstable();
+                indexes.dedup();
+                self.with_several(indexes, effect)
+            }
+            (None, _) => self.with_several((0..slots.len()).collect(), effect),
+        };
+        applied.map_err(|_misfit| MISFIT)
+    }
+
+    fn with_several(&mut self, indexes: Vec<usize>, effect: &Effect<'_>) -> Result<(), Misfit> {
+        let Target { slots, .. } = self.target;
+        self.held = None;
+        let mut locked = Locked::of(slots, indexes);
+        let reach = ReachMut::Many(&mut locked);
+        self.target.apply(self.database, reach, effect)
+    }
+}
+
+impl Target {
+    /// Applies one effect: without clock, randomness and recording.
+    fn apply(&self, database: u8, reach: ReachMut<'_>, effect: &Effect<'_>) -> Result<(), Misfit> {
+        let mut batch = Batch::new(false);
+        batch.database = database;
+        let mut reach = reach;
+        let mut tx = WriteTx {
+            reach: reach.reborrow(),
+            layout: &self.layout,
+            now: &Now::new(&|| 0),
+            rules: self.rules,
+            random: &|| 0,
+            batch: &mut batch,
+        };
+        tx.apply(effect)
+    }
 }
 
 impl Loader for Loading {
@@ -152,6 +199,7 @@ impl Loader for Loading {
         };
         let slots = (0..layout.shard_count()).map(|_| empty()).collect();
         let target = Target {
+            rules: self.rules,
             slots,
             layout: layout.clone(),
         };
@@ -163,66 +211,31 @@ impl Loader for Loading {
     }
 
     fn block(&self, _shard: u32, payload: &[u8]) -> Result<(), BadPayload> {
-        let Target { layout, slots } = self.target()?;
-        let mut locked: Option<(usize, parking_lot::MutexGuard<'_, Slot>)> = None;
+        let mut replay = Replay::new(self.target()?);
         for effect in codec::decode(payload) {
             let effect = effect.map_err(|_bad| NOT_EFFECTS)?;
-            let (Some(key), None) = effect.keys() else {
+            // Blocks are loaded in no order: each effect must stay in its shard.
+            if !matches!(effect, Effect::Database { .. }) && !stays_with_one_key(&effect) {
                 return Err(BadPayload {
                     what: "a snapshot block moves keys",
                 });
-            };
-            let hash = layout.hash(key);
-            let index = layout.shard_of(hash);
-            // Neighbours lie in the same shard: the lock is taken once for a run of them.
-            let held = locked.take().filter(|(at, _)| *at == index);
-            let mut guard = match held {
-                Some((_, guard)) => guard,
-                None => slots[index].lock(),
-            };
-            let reach = ReachMut::One {
-                shard: &mut guard.shard,
-                hash,
-            };
-            replay(layout, reach, |tx| tx.apply(&effect)).map_err(|_misfit| MISFIT)?;
-            locked = Some((index, guard));
+            }
+            replay.effect(&effect)?;
         }
         Ok(())
     }
 
     fn frame(&self, _lsn: u64, _end_lsn: u64, payload: &[u8]) -> Result<(), BadPayload> {
-        let Target { layout, slots } = self.target()?;
+        let mut replay = Replay::new(self.target()?);
         for effect in codec::decode(payload) {
-            let effect = effect.map_err(|_bad| NOT_EFFECTS)?;
-            apply_frame_effect(layout, slots, &effect)?;
+            replay.effect(&effect.map_err(|_bad| NOT_EFFECTS)?)?;
         }
         Ok(())
     }
 }
 
-fn apply_frame_effect(
-    layout: &Layout,
-    slots: &[CachePadded<Mutex<Slot>>],
-    effect: &Effect<'_>,
-) -> Result<(), BadPayload> {
-    let applied = if let (Some(key), None) = effect.keys() {
-        let hash = layout.hash(key);
-        let mut guard = slots[layout.shard_of(hash)].lock();
-        replay(
-            layout,
-            ReachMut::One {
-                shard: &mut guard.shard,
-                hash,
-            },
-            |tx| tx.apply(effect),
-        )
-    } else {
-        let mut all = Exclusive {
-            guards: slots.iter().map(|slot| slot.lock()).collect(),
-        };
-        replay(layout, ReachMut::Many(&mut all), |tx| tx.apply(effect))
-    };
-    applied.map_err(|_misfit| MISFIT)
+fn stays_with_one_key(effect: &Effect<'_>) -> bool {
+    matches!(effect.keys(), (Some(_), None))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, WriteCall};
+use crate::command::server::check_database;
 use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{Layout, Now, Reach, ReadTx, Rules, Shard, ShardSource};
 use crate::sys::reclaim::drop_elsewhere;
@@ -16,6 +17,7 @@ use crate::sys::rng::Rng;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     state: Arc<State>,
+    database: u8,
 }
 
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Drop for State {
     fn drop(&mut self) {
         // Pages that only this snapshot still holds can be many: their thread frees them.
         let shards = std::mem::take(&mut self.shards);
-        if shards.iter().any(|shard| !shard.keys.is_empty()) {
+        if shards.iter().any(|shard| !shard.is_empty()) {
             drop_elsewhere(shards);
         }
     }
@@ -67,7 +69,20 @@ impl Snapshot {
         };
         Self {
             state: Arc::new(state),
+            database: 0,
         }
+    }
+
+    /// The same moment, seen in the logical database `index`.
+    ///
+    /// # Errors
+    /// `ERR DB index is out of range` if there is no such database.
+    pub fn database(&self, index: u8) -> Result<Self, Error> {
+        check_database(index)?;
+        Ok(Self {
+            state: Arc::clone(&self.state),
+            database: index,
+        })
     }
 
     /// When it was taken, in milliseconds since the Unix epoch.
@@ -86,7 +101,8 @@ impl Snapshot {
         self.state
             .shards
             .iter()
-            .map(|shard| shard.keys.len() as u64)
+            .flat_map(Shard::tables)
+            .map(|table| table.keys().len() as u64)
             .sum()
     }
 
@@ -126,6 +142,7 @@ impl Snapshot {
             now: &now,
             rules: state.rules,
             random: &random,
+            database: self.database,
         };
         call(&tx)
     }
@@ -141,6 +158,10 @@ impl RunRead for Snapshot {
 impl Host for Snapshot {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
         Ok(self.run(keys, |tx| call(tx))?)
+    }
+
+    fn database(&self) -> u8 {
+        self.database
     }
 
     fn write_with(&self, _keys: Keys<'_>, _call: WriteCall<'_>) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use crate::storage::LogStats;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Keys, those included that have expired and not been removed yet.
+    /// Keys of all databases, those included that have expired and not been removed yet.
     pub keys: u64,
     /// Keys with a deadline.
     pub keys_with_deadline: u64,
@@ -47,8 +47,10 @@ impl Engine {
         let (mut keys, mut keys_with_deadline) = (0, 0);
         for index in 0..self.slots.len() {
             let slot = self.lock_to_read(index)?;
-            keys += slot.shard.keys.len() as u64;
-            keys_with_deadline += slot.shard.keys.with_deadline_count() as u64;
+            for table in slot.shard.tables() {
+                keys += table.keys().len() as u64;
+                keys_with_deadline += table.keys().with_deadline_count() as u64;
+            }
         }
         let file = self.store().map(|store| {
             let log = store.log();

@@ -10,13 +10,14 @@
 //! 2. Until commit nothing outside the transaction changes; nothing after commit can fail before the
 //!    frame is in the log.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::Engine;
 use super::gate::GateGuard;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
 use crate::command::run::{WriteCall, WriteCommand};
+use crate::command::server::check_database;
 use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{
     Batch, Dropped, Now, Reach, ReachMut, ReadTx, Shard, ShardSource, ShardSourceMut, WriteTx,
@@ -31,30 +32,21 @@ pub struct Transaction<'e> {
     engine: &'e Engine,
     work: RefCell<Work>,
     now_ms: u64,
+    database: Cell<u8>,
     _gate: GateGuard<'e>,
 }
 
 #[derive(Debug)]
 struct Work {
-    /// Private shards, by number: frozen in the engine.
-    shards: BTreeMap<usize, Shard>,
+    private: Private,
     batch: Batch,
 }
 
-impl ShardSource for Work {
-    fn shard(&self, index: usize) -> &Shard {
-        &self.shards[&index]
-    }
+/// The transaction's own shards, by number: frozen in the engine.
+#[derive(Debug, Default)]
+struct Private(BTreeMap<usize, Shard>);
 
-    fn all(&self) -> Vec<&Shard> {
-        self.shards.values().collect()
-    }
-}
-
-/// The private shards alone, while the batch beside them records.
-struct Private<'a>(&'a mut BTreeMap<usize, Shard>);
-
-impl ShardSource for Private<'_> {
+impl ShardSource for Private {
     fn shard(&self, index: usize) -> &Shard {
         &self.0[&index]
     }
@@ -64,7 +56,7 @@ impl ShardSource for Private<'_> {
     }
 }
 
-impl ShardSourceMut for Private<'_> {
+impl ShardSourceMut for Private {
     fn shard_mut(&mut self, index: usize) -> &mut Shard {
         match self.0.get_mut(&index) {
             Some(shard) => shard,
@@ -81,21 +73,20 @@ impl Engine {
     /// Runs `body` as one transaction.
     pub(crate) fn transaction<R, E: From<Error>>(
         &self,
+        database: u8,
         body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         self.check_writable().map_err(Error::from)?;
         let gate = self.gate.wait().map_err(Error::from)?;
-        let batch = Batch {
-            recording: self.log().is_some(),
-            ..Batch::default()
-        };
+        let batch = Batch::new(self.log().is_some());
         let transaction = Transaction {
             engine: self,
             work: RefCell::new(Work {
-                shards: BTreeMap::new(),
+                private: Private::default(),
                 batch,
             }),
             now_ms: self.clock.now_ms(),
+            database: Cell::new(database),
             _gate: gate,
         };
         let result = body(&transaction)?;
@@ -112,7 +103,7 @@ impl Transaction<'_> {
             .work
             .try_borrow()
             .map_err(|_busy| StorageError::Reentrant)?;
-        missing.retain(|index| !work.shards.contains_key(index));
+        missing.retain(|index| !work.private.0.contains_key(index));
         drop(work);
         if missing.is_empty() {
             return Ok(());
@@ -124,7 +115,7 @@ impl Transaction<'_> {
         for index in missing {
             let mut slot = self.engine.lock_to_read(index)?;
             slot.frozen = true;
-            work.shards.insert(index, slot.shard.clone());
+            work.private.0.insert(index, slot.shard.clone());
         }
         Ok(())
     }
@@ -143,11 +134,12 @@ impl Transaction<'_> {
         let read_clock = || self.now_ms;
         let random = || self.engine.rng.next_u64();
         let tx = ReadTx {
-            reach: Reach::Many(&*work),
+            reach: Reach::Many(&work.private),
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: self.engine.rules,
             random: &random,
+            database: self.database.get(),
         };
         Ok(call(&tx)?)
     }
@@ -162,11 +154,12 @@ impl Transaction<'_> {
             .work
             .try_borrow_mut()
             .map_err(|_busy| StorageError::Reentrant)?;
-        let Work { shards, batch } = &mut *work;
+        let Work { private, batch } = &mut *work;
+        batch.database = self.database.get();
         let read_clock = || self.now_ms;
         let random = || self.engine.rng.next_u64();
         let mut tx = WriteTx {
-            reach: ReachMut::Many(&mut Private(shards)),
+            reach: ReachMut::Many(private),
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: self.engine.rules,
@@ -179,7 +172,10 @@ impl Transaction<'_> {
     /// Swaps the private shards in, logs one frame, and waits for its acknowledgement.
     fn commit(mut self) -> Result<(), Error> {
         let engine = self.engine;
-        let Work { shards, batch } = self.work.get_mut();
+        let Work {
+            private: Private(shards),
+            batch,
+        } = self.work.get_mut();
         if batch.count == 0 {
             return Ok(());
         }
@@ -207,7 +203,7 @@ impl Transaction<'_> {
 impl Drop for Transaction<'_> {
     /// Thaws what is still frozen, as it was.
     fn drop(&mut self) {
-        for &index in self.work.get_mut().shards.keys() {
+        for &index in self.work.get_mut().private.0.keys() {
             // The engine's own lock, without the check for reentrance: a drop must not fail.
             self.engine.slots[index].lock().frozen = false;
         }
@@ -233,5 +229,15 @@ impl Host for Transaction<'_> {
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
         self.run_write(&keys, |tx| call(tx))
+    }
+
+    fn select(&self, database: u8) -> Result<(), Error> {
+        check_database(database)?;
+        self.database.set(database);
+        Ok(())
+    }
+
+    fn database(&self) -> u8 {
+        self.database.get()
     }
 }

@@ -42,17 +42,31 @@ impl WriteTx<'_> {
             Effect::KeyExpire { key, expires_at_ms } => {
                 self.expire(key, expires_at_ms);
             }
-            Effect::KeyMove { from, to } => {
-                if !self.move_key(from, to) {
+            Effect::KeyMove { from, to, database } => {
+                let database = database.unwrap_or(self.batch.database);
+                if !self.transfer(from, to, database, true) {
                     return Err(Misfit);
                 }
             }
-            Effect::KeyCopy { from, to } => {
-                if !self.copy_key(from, to) {
+            Effect::KeyCopy { from, to, database } => {
+                let database = database.unwrap_or(self.batch.database);
+                if !self.transfer(from, to, database, false) {
                     return Err(Misfit);
                 }
             }
             Effect::KeysClear => self.clear(),
+            Effect::Database { index } => self.batch.database = index,
+            Effect::DatabaseClear => self.clear_database(),
+            Effect::DatabasesSwap { one, two } => self.swap_databases(one, two),
+            Effect::SetAdd { .. } | Effect::SetRemove { .. } => return self.apply_set(effect),
+            Effect::ListInsert { .. }
+            | Effect::ListRemove { .. }
+            | Effect::ListSet { .. }
+            | Effect::HashSet { .. }
+            | Effect::HashRemove { .. }
+            | Effect::HashExpire { .. }
+            | Effect::ZSetAdd { .. }
+            | Effect::ZSetRemove { .. } => return Err(Misfit),
         }
         Ok(())
     }

@@ -82,8 +82,8 @@ impl WriteTx<'_> {
     /// If `key` holds another type; nothing is changed.
     pub(crate) fn set_bit(&mut self, key: &[u8], bit: u64, on: bool) -> Result<bool, CommandError> {
         let now = self.now;
-        let (shard, hash) = self.at(key);
-        let Some(entry) = shard.keys.get(hash, key) else {
+        let (table, hash) = self.at(key);
+        let Some(entry) = table.keys().get(hash, key) else {
             self.write_string(key, bit / 8, &[if on { mask(bit) } else { 0 }]);
             return Ok(false);
         };
@@ -93,6 +93,7 @@ impl WriteTx<'_> {
             _ if is_gone => StringRef::Inline(&[]),
             Payload::Inline(bytes) => StringRef::Inline(bytes),
             Payload::Large(Value::String(string)) => StringRef::Large(string),
+            Payload::Large(_) => return Err(CommandError::WrongType),
         };
         let is_settled = !is_gone && entry.tag == tag::STRING_RAW && offset < old.len();
         let is_inline = matches!(old, StringRef::Inline(_));
@@ -111,11 +112,15 @@ impl WriteTx<'_> {
             return Ok(was_on);
         }
         if is_inline {
-            if let Some(inline) = shard.keys.inline_mut(hash, key) {
+            if let Some(inline) = table.inline_mut(hash, key) {
                 inline[offset as usize] = byte;
             }
-        } else if let Some(Value::String(string)) = shard.keys.large_mut(hash, key) {
-            string.set_bit(bit, on);
+        } else {
+            table.edit(hash, key, |value| {
+                if let Value::String(string) = value {
+                    string.set_bit(bit, on);
+                }
+            });
         }
         self.batch.record(&Effect::StringWrite {
             key,
@@ -134,11 +139,9 @@ impl WriteTx<'_> {
             self.put_string(key, &bytes, true, None);
             return;
         }
-        let (shard, hash) = self.at(key);
+        let (table, hash) = self.at(key);
         let payload = NewPayload::Large(Value::String(value.clone()));
-        let old = shard
-            .keys
-            .insert(hash, key, tag::STRING_RAW, NO_DEADLINE, payload);
+        let old = table.insert(hash, key, tag::STRING_RAW, NO_DEADLINE, payload);
         // What is recorded now builds on an empty key.
         match old {
             OldPayload::None => {}

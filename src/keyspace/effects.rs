@@ -1,7 +1,8 @@
 //! A shard as effects: what the sealed snapshot of a file holds.
 
-use super::Shard;
-use super::entry::{Entry, StringRef};
+use super::Table;
+use super::entry::{Entry, KeyType, StringRef};
+use super::set::set_effects;
 use crate::effect::Effect;
 
 /// Strings longer than this are written in pieces, so that a snapshot block stays bounded and the
@@ -10,6 +11,19 @@ const PIECE_BYTES: u64 = 64 * 1024;
 
 /// Hands over effects that rebuild `entry` on an empty key.
 pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)) {
+    let key = entry.key();
+    match entry.key_type() {
+        KeyType::String => string_effects(entry, emit),
+        KeyType::Set => set_effects(entry, emit),
+        KeyType::List | KeyType::Hash | KeyType::SortedSet => {}
+    }
+    let expires_at_ms = entry.expires_at_ms();
+    if expires_at_ms.is_some() && entry.key_type() != KeyType::String {
+        emit(&Effect::KeyExpire { key, expires_at_ms });
+    }
+}
+
+fn string_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)) {
     let key = entry.key();
     let Ok(string) = entry.string() else { return };
     let expires_at_ms = entry.expires_at_ms();
@@ -49,7 +63,7 @@ pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)
     }
 }
 
-/// The entries of a shard in the order of its trie, which is the order that loads fastest.
-pub(crate) fn entries(shard: &Shard) -> impl Iterator<Item = Entry<'_>> {
-    shard.keys.iter().map(Entry::new)
+/// The entries of a table in the order of its trie, which is the order that loads fastest.
+pub(crate) fn entries(table: &Table) -> impl Iterator<Item = Entry<'_>> {
+    table.keys().iter().map(Entry::new)
 }

@@ -2,7 +2,7 @@
 
 use crate::ds::hash_trie::{EntryRef, NO_DEADLINE, Payload};
 use crate::error::CommandError;
-use crate::value::{StringValue, Value};
+use crate::value::{HashValue, ListValue, SetValue, StringValue, Value, ZSetValue};
 
 /// Entry tags: type and encoding of an inline value. A large value carries its own type; its tag
 /// only says how a string came to be.
@@ -19,9 +19,25 @@ pub(crate) mod tag {
 pub enum KeyType {
     /// A string; bitmaps are strings.
     String,
+    /// A list.
+    List,
+    /// A hash: fields with values.
+    Hash,
+    /// A set.
+    Set,
+    /// A sorted set: members with scores.
+    SortedSet,
 }
 
 impl KeyType {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::String,
+        Self::List,
+        Self::Hash,
+        Self::Set,
+        Self::SortedSet,
+    ];
+
     /// The name as `TYPE` prints it.
     ///
     /// ```
@@ -31,6 +47,10 @@ impl KeyType {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
+            Self::Hash => "hash",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
         }
     }
 }
@@ -79,6 +99,10 @@ impl<'a> Entry<'a> {
     pub(crate) fn key_type(&self) -> KeyType {
         match self.0.payload {
             Payload::Inline(_) | Payload::Large(Value::String(_)) => KeyType::String,
+            Payload::Large(Value::List(_)) => KeyType::List,
+            Payload::Large(Value::Hash(_)) => KeyType::Hash,
+            Payload::Large(Value::Set(_)) => KeyType::Set,
+            Payload::Large(Value::SortedSet(_)) => KeyType::SortedSet,
         }
     }
 
@@ -88,6 +112,47 @@ impl<'a> Entry<'a> {
         match self.0.payload {
             Payload::Inline(bytes) => Ok(StringRef::Inline(bytes)),
             Payload::Large(Value::String(string)) => Ok(StringRef::Large(string)),
+            Payload::Large(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The entry as a list.
+    pub(crate) fn list(&self) -> Result<&'a ListValue, CommandError> {
+        match self.0.payload {
+            Payload::Large(Value::List(list)) => Ok(list),
+            Payload::Inline(_) | Payload::Large(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The entry as a hash.
+    pub(crate) fn hash(&self) -> Result<&'a HashValue, CommandError> {
+        match self.0.payload {
+            Payload::Large(Value::Hash(hash)) => Ok(hash),
+            Payload::Inline(_) | Payload::Large(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The entry as a set.
+    pub(crate) fn set(&self) -> Result<&'a SetValue, CommandError> {
+        match self.0.payload {
+            Payload::Large(Value::Set(set)) => Ok(set),
+            Payload::Inline(_) | Payload::Large(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The entry as a sorted set.
+    pub(crate) fn zset(&self) -> Result<&'a ZSetValue, CommandError> {
+        match self.0.payload {
+            Payload::Large(Value::SortedSet(zset)) => Ok(zset),
+            Payload::Inline(_) | Payload::Large(_) => Err(CommandError::WrongType),
+        }
+    }
+
+    /// The bytes of the value beside its page; 0 for one that lies in it.
+    pub(crate) fn beside_bytes(&self) -> usize {
+        match self.0.payload {
+            Payload::Inline(_) => 0,
+            Payload::Large(value) => value.memory_bytes(),
         }
     }
 

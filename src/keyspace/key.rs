@@ -1,7 +1,8 @@
 //! The mutators of keys as such: remove, expire, move, copy, clear.
 
+use super::entry::tag;
 use super::expiry::{is_past, stored};
-use super::tx::{Dropped, ReachMut, WriteTx};
+use super::tx::{Dropped, WriteTx};
 use crate::ds::hash_trie::{NO_DEADLINE, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::Value;
@@ -17,9 +18,9 @@ impl WriteTx<'_> {
     /// Removes `key` if its deadline has passed. Every mutator that builds on an old value calls this
     /// first, so that replay, which has no clock, builds on the same.
     pub(crate) fn purge_expired(&mut self, key: &[u8]) {
-        let (shard, hash) = self.at(key);
-        let deadline = shard
-            .keys
+        let (table, hash) = self.at(key);
+        let deadline = table
+            .keys()
             .get(hash, key)
             .map_or(NO_DEADLINE, |entry| entry.expires_at_ms);
         if deadline != NO_DEADLINE && is_past(deadline, self.now.ms()) {
@@ -29,8 +30,8 @@ impl WriteTx<'_> {
 
     /// Removes `key`, expired or not; says whether there was an entry.
     pub(crate) fn erase(&mut self, key: &[u8]) -> bool {
-        let (shard, hash) = self.at(key);
-        let Some(old) = shard.keys.remove(hash, key) else {
+        let (table, hash) = self.at(key);
+        let Some(old) = table.remove(hash, key) else {
             return false;
         };
         if let OldPayload::Large(value) = old {
@@ -43,10 +44,8 @@ impl WriteTx<'_> {
     /// Sets or clears the deadline of a key that is there; says whether it was.
     pub(crate) fn expire(&mut self, key: &[u8], expires_at_ms: Option<u64>) -> bool {
         self.purge_expired(key);
-        let (shard, hash) = self.at(key);
-        let found = shard
-            .keys
-            .set_expires_at_ms(hash, key, stored(expires_at_ms));
+        let (table, hash) = self.at(key);
+        let found = table.set_expires_at_ms(hash, key, stored(expires_at_ms));
         if found {
             self.batch.record(&Effect::KeyExpire { key, expires_at_ms });
         }
@@ -55,21 +54,34 @@ impl WriteTx<'_> {
 
     /// Moves what `from` holds to `to`, replacing what is there; says whether `from` was there.
     pub(crate) fn move_key(&mut self, from: &[u8], to: &[u8]) -> bool {
-        self.transfer(from, to, true)
+        let database = self.batch.database;
+        self.transfer(from, to, database, true)
     }
 
-    /// Lets `to` hold what `from` holds; says whether `from` was there.
-    pub(crate) fn copy_key(&mut self, from: &[u8], to: &[u8]) -> bool {
-        self.transfer(from, to, false)
+    /// Moves `key` to another database, replacing what is there; says whether it was there.
+    pub(crate) fn move_to_database(&mut self, key: &[u8], database: u8) -> bool {
+        self.transfer(key, key, database, true)
     }
 
-    fn transfer(&mut self, from: &[u8], to: &[u8], remove_from: bool) -> bool {
+    /// Lets `to` of a database hold what `from` holds; says whether `from` was there.
+    pub(crate) fn copy_key(&mut self, from: &[u8], to: &[u8], to_database: u8) -> bool {
+        self.transfer(from, to, to_database, false)
+    }
+
+    pub(super) fn transfer(
+        &mut self,
+        from: &[u8],
+        to: &[u8],
+        to_database: u8,
+        remove_from: bool,
+    ) -> bool {
         self.purge_expired(from);
-        if from == to {
+        let same_database = to_database == self.batch.database;
+        if from == to && same_database {
             return self.entry(from).is_some();
         }
-        let (shard, hash) = self.at(from);
-        let Some(entry) = shard.keys.get(hash, from) else {
+        let (table, hash) = self.at(from);
+        let Some(entry) = table.keys().get(hash, from) else {
             return false;
         };
         let (tag, expires_at_ms) = (entry.tag, entry.expires_at_ms);
@@ -79,36 +91,113 @@ impl WriteTx<'_> {
             Payload::Large(value) => Err(value.clone()),
         };
         if remove_from {
-            shard.keys.remove(hash, from);
+            table.remove(hash, from);
         }
         let payload = match &payload {
             Ok(bytes) => NewPayload::Inline(bytes.as_slice()),
             Err(value) => NewPayload::Large(value.clone()),
         };
-        let (shard, hash) = self.at(to);
-        if let OldPayload::Large(value) = shard.keys.insert(hash, to, tag, expires_at_ms, payload) {
+        let (table, hash) = self.at_in(to_database, to);
+        if let OldPayload::Large(value) = table.insert(hash, to, tag, expires_at_ms, payload) {
             self.batch.dropped.push(Dropped::Value(value));
         }
+        let database = (!same_database).then_some(to_database);
         self.batch.record(&if remove_from {
-            Effect::KeyMove { from, to }
+            Effect::KeyMove { from, to, database }
         } else {
-            Effect::KeyCopy { from, to }
+            Effect::KeyCopy { from, to, database }
         });
         true
     }
 
-    /// Removes every key. Costs one empty root for each shard, whatever they held. Only for commands
-    /// that named all keys.
+    /// Changes the collection at `key`; where there is none, or one that has expired, it begins as
+    /// `fresh`. The caller has checked the type, and records what it does.
+    pub(super) fn upsert_value<R>(
+        &mut self,
+        key: &[u8],
+        fresh: impl FnOnce() -> Value,
+        edit: impl FnOnce(&mut Value) -> R,
+    ) -> R {
+        self.purge_expired(key);
+        let (table, hash) = self.at(key);
+        if table.keys().get(hash, key).is_none() {
+            let mut value = fresh();
+            let result = edit(&mut value);
+            table.insert(
+                hash,
+                key,
+                tag::STRING,
+                NO_DEADLINE,
+                NewPayload::Large(value),
+            );
+            return result;
+        }
+        match table.edit(hash, key, edit) {
+            Some(result) => result,
+            None => unreachable!("the caller has checked that it is a collection"),
+        }
+    }
+
+    /// Changes the collection at `key`, if there is one; one that has expired is removed and not
+    /// changed. The caller records what it does, and calls [`drop_empty`](Self::drop_empty) after
+    /// removals.
+    pub(super) fn edit_value<R>(
+        &mut self,
+        key: &[u8],
+        edit: impl FnOnce(&mut Value) -> R,
+    ) -> Option<R> {
+        self.purge_expired(key);
+        let (table, hash) = self.at(key);
+        table.edit(hash, key, edit)
+    }
+
+    /// Removes `key` if it holds a collection without elements.
+    pub(super) fn drop_empty(&mut self, key: &[u8]) {
+        let (table, hash) = self.at(key);
+        let is_empty = match table.keys().get(hash, key).map(|entry| entry.payload) {
+            Some(Payload::Large(value)) => value.is_empty_collection(),
+            Some(Payload::Inline(_)) | None => false,
+        };
+        if is_empty {
+            self.erase(key);
+        }
+    }
+
+    /// Removes every key of the selected database. Costs one empty root for each shard, whatever they
+    /// held. Only for commands that named all keys.
+    pub(crate) fn clear_database(&mut self) {
+        let (layout, database) = (self.layout, self.batch.database);
+        let empty = layout.empty_shard();
+        let mut dropped = Vec::new();
+        for shard in self.shards_mut() {
+            let table = shard.table_mut(database);
+            let old = std::mem::replace(table, empty.table(database).clone());
+            dropped.push(Dropped::Table(old));
+        }
+        self.batch.dropped.append(&mut dropped);
+        self.batch.record(&Effect::DatabaseClear);
+    }
+
+    /// Removes every key of every database, at the same cost.
     pub(crate) fn clear(&mut self) {
         let layout = self.layout;
-        let shards = match &mut self.reach {
-            ReachMut::One { shard, .. } => vec![&mut **shard],
-            ReachMut::Many(shards) => shards.all_mut(),
-        };
-        for shard in shards {
-            let old = std::mem::replace(shard, layout.empty_shard());
-            self.batch.dropped.push(Dropped::Shard(old));
+        let mut dropped = Vec::new();
+        for shard in self.shards_mut() {
+            dropped.push(Dropped::Shard(std::mem::replace(
+                shard,
+                layout.empty_shard(),
+            )));
         }
+        self.batch.dropped.append(&mut dropped);
         self.batch.record(&Effect::KeysClear);
+    }
+
+    /// Lets two databases change their content, at the same cost. Only for commands that named all
+    /// keys.
+    pub(crate) fn swap_databases(&mut self, one: u8, two: u8) {
+        for shard in self.shards_mut() {
+            shard.swap_databases(one, two);
+        }
+        self.batch.record(&Effect::DatabasesSwap { one, two });
     }
 }

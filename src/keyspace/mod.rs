@@ -14,14 +14,17 @@ pub(crate) mod effects;
 pub(crate) mod entry;
 pub(crate) mod expiry;
 pub(crate) mod key;
+pub(crate) mod set;
 pub(crate) mod shard;
 pub(crate) mod string;
+pub(crate) mod table;
 pub(crate) mod tx;
 
-pub(crate) use apply::STRING_BYTES_LIMIT;
+pub(crate) use apply::{Misfit, STRING_BYTES_LIMIT};
 pub use entry::KeyType;
 pub(crate) use entry::{Entry, StringRef};
-pub(crate) use shard::{Layout, Shard};
+pub(crate) use shard::{DATABASES, Layout, Shard};
+pub(crate) use table::Table;
 pub(crate) use tx::{
     Batch, Dropped, Now, Reach, ReachMut, ReadTx, Rules, ShardSource, ShardSourceMut, WriteTx,
 };

@@ -1,15 +1,86 @@
-//! One shard: a persistent map from keys to entries. And how keys are spread over shards.
+//! One shard: a table of keys for each logical database. And how keys are spread over shards.
+//!
+//! A key has the same shard in every database, so moving one between databases stays in its shard.
 
-use crate::ds::hash_trie::HashTrie;
-use crate::value::Value;
+use std::sync::Arc;
 
-/// The map of one shard.
-pub(crate) type Keys = HashTrie<Value, ahash::RandomState>;
+use super::table::{Keys, Table};
 
-/// The keys whose hash starts with this shard's number. Clones in O(1).
+/// How many logical databases there are, as in a Redis without configuration.
+pub(crate) const DATABASES: u8 = 16;
+
+/// The tables of databases 1 and up.
+type Others = [Table; DATABASES as usize - 1];
+
+/// The keys whose hash starts with this shard's number, database by database. Clones in O(1).
+///
+/// Nearly every program uses database 0 only: its table lies here, and shards whose other databases
+/// were never used share one array of empty tables.
 #[derive(Debug, Clone)]
 pub(crate) struct Shard {
-    pub(crate) keys: Keys,
+    first: Table,
+    others: Arc<Others>,
+}
+
+impl Shard {
+    /// The table of a database.
+    ///
+    /// # Panics
+    /// If there is no such database, which commands check.
+    #[inline]
+    pub(crate) fn table(&self, database: u8) -> &Table {
+        match database {
+            0 => &self.first,
+            other => &self.others[usize::from(other) - 1],
+        }
+    }
+
+    /// As [`table`](Self::table), to change.
+    #[inline]
+    pub(crate) fn table_mut(&mut self, database: u8) -> &mut Table {
+        match database {
+            0 => &mut self.first,
+            other => &mut Arc::make_mut(&mut self.others)[usize::from(other) - 1],
+        }
+    }
+
+    /// The tables of all databases, from 0 on.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
+        std::iter::once(&self.first).chain(self.others.iter())
+    }
+
+    /// The tables with their databases' numbers, those without keys left out.
+    pub(crate) fn databases(&self) -> impl Iterator<Item = (u8, &Table)> {
+        (0..)
+            .zip(self.tables())
+            .filter(|(_, table)| !table.keys().is_empty())
+    }
+
+    /// Lets two databases change their content.
+    pub(crate) fn swap_databases(&mut self, one: u8, two: u8) {
+        if one == two {
+            return;
+        }
+        let first = self.table(one).clone();
+        let second = std::mem::replace(self.table_mut(two), first);
+        *self.table_mut(one) = second;
+    }
+
+    /// Whether no database has a key.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.databases().next().is_none()
+    }
+
+    /// A lower bound of all deadlines; `u64::MAX` if there are none.
+    pub(crate) fn next_expiry_ms(&self) -> u64 {
+        let next = self.tables().map(|table| table.keys().next_expiry_ms());
+        next.min().unwrap_or(u64::MAX)
+    }
+
+    /// Bytes of all databases' keys and values. O(1).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.tables().map(Table::memory_bytes).sum()
+    }
 }
 
 /// How keys become hashes and hashes become shards: fixed for the life of a file.
@@ -18,6 +89,7 @@ pub(crate) struct Layout {
     seeds: [u64; 4],
     hasher: ahash::RandomState,
     shard_bits: u32,
+    empty: Shard,
 }
 
 impl Layout {
@@ -26,11 +98,23 @@ impl Layout {
 
     pub(crate) fn new(seeds: [u64; 4], shard_bits: u32) -> Self {
         let [a, b, c, d] = seeds;
+        let hasher = ahash::RandomState::with_seeds(a, b, c, d);
+        let shard_bits = shard_bits.min(Self::SHARD_BITS_MAX);
+        let table = || Table::new(Keys::with_skip_bits(hasher.clone(), shard_bits));
         Self {
             seeds,
-            hasher: ahash::RandomState::with_seeds(a, b, c, d),
-            shard_bits: shard_bits.min(Self::SHARD_BITS_MAX),
+            shard_bits,
+            empty: Shard {
+                first: table(),
+                others: Arc::new(std::array::from_fn(|_| table())),
+            },
+            hasher,
         }
+    }
+
+    /// The hasher of every table, of large collections too.
+    pub(crate) fn hasher(&self) -> &ahash::RandomState {
+        &self.hasher
     }
 
     pub(crate) fn seeds(&self) -> [u64; 4] {
@@ -75,9 +159,7 @@ impl Layout {
     }
 
     pub(crate) fn empty_shard(&self) -> Shard {
-        Shard {
-            keys: Keys::with_skip_bits(self.hasher.clone(), self.shard_bits),
-        }
+        self.empty.clone()
     }
 }
 
@@ -93,6 +175,28 @@ mod tests {
         assert_eq!(layout.shard_of(1 << 58), 1);
         let single = Layout::new([1, 2, 3, 4], 0);
         assert_eq!(single.shard_of(u64::MAX), 0);
+    }
+
+    #[test]
+    fn databases_are_apart_and_change_places() {
+        use crate::ds::hash_trie::{NO_DEADLINE, NewPayload};
+        let layout = Layout::new([1, 2, 3, 4], 0);
+        let mut shard = layout.empty_shard();
+        let hash = layout.hash(b"k");
+        for database in [0, 3, DATABASES - 1] {
+            let value = NewPayload::Inline(std::slice::from_ref(&database));
+            shard
+                .table_mut(database)
+                .insert(hash, b"k", 0, NO_DEADLINE, value);
+        }
+        let used = |shard: &Shard| shard.databases().map(|(n, _)| n).collect::<Vec<_>>();
+        assert_eq!(used(&shard), [0, 3, DATABASES - 1]);
+        let held = shard.clone();
+        shard.swap_databases(0, 1);
+        shard.swap_databases(3, 3);
+        assert_eq!(used(&shard), [1, 3, DATABASES - 1]);
+        assert_eq!(used(&held), [0, 3, DATABASES - 1]);
+        assert!(!shard.is_empty() && layout.empty_shard().is_empty());
     }
 
     #[test]

@@ -25,18 +25,14 @@ impl WriteTx<'_> {
     ) {
         let tag = if raw { tag::STRING_RAW } else { tag::STRING };
         let expires_at_ms_stored = stored(expires_at_ms);
-        let (shard, hash) = self.at(key);
+        let (table, hash) = self.at(key);
         // Two calls, so that the way of an inline value knows of no large ones.
         let old = if value.len() <= INLINE_VALUE_MAX {
             let payload = NewPayload::Inline(value);
-            shard
-                .keys
-                .insert(hash, key, tag, expires_at_ms_stored, payload)
+            table.insert(hash, key, tag, expires_at_ms_stored, payload)
         } else {
             let payload = NewPayload::Large(Value::String(StringValue::from_bytes(value)));
-            shard
-                .keys
-                .insert(hash, key, tag, expires_at_ms_stored, payload)
+            table.insert(hash, key, tag, expires_at_ms_stored, payload)
         };
         if let OldPayload::Large(value) = old {
             self.batch.dropped.push(Dropped::Value(value));
@@ -57,8 +53,8 @@ impl WriteTx<'_> {
         let fits =
             |before: Before| before.inline_bytes == Some(value.len()) && before.tag == tag::STRING;
         if before.is_some_and(fits) {
-            let (shard, hash) = self.at(key);
-            if let Some(inline) = shard.keys.inline_mut(hash, key) {
+            let (table, hash) = self.at(key);
+            if let Some(inline) = table.inline_mut(hash, key) {
                 inline.copy_from_slice(value);
                 self.batch.record(&Effect::StringSet {
                     key,
@@ -78,19 +74,18 @@ impl WriteTx<'_> {
     pub(crate) fn write_string(&mut self, key: &[u8], offset: u64, bytes: &[u8]) {
         let end = offset.saturating_add(bytes.len() as u64);
         let now = self.now;
-        let (shard, hash) = self.at(key);
-        let keys = &mut shard.keys;
-        let Some(entry) = keys.get(hash, key) else {
+        let (table, hash) = self.at(key);
+        let Some(entry) = table.keys().get(hash, key) else {
             if end <= INLINE_VALUE_MAX as u64 {
                 let mut whole = vec![0; end as usize];
                 whole[offset as usize..].copy_from_slice(bytes);
                 let payload = NewPayload::Inline(&whole);
-                keys.insert(hash, key, tag::STRING_RAW, stored(None), payload);
+                table.insert(hash, key, tag::STRING_RAW, stored(None), payload);
             } else {
                 let mut string = StringValue::new();
                 string.write(offset, bytes);
                 let payload = NewPayload::Large(Value::String(string));
-                keys.insert(hash, key, tag::STRING_RAW, stored(None), payload);
+                table.insert(hash, key, tag::STRING_RAW, stored(None), payload);
             }
             self.batch
                 .record(&Effect::StringWrite { key, offset, bytes });
@@ -105,11 +100,11 @@ impl WriteTx<'_> {
         match entry.payload {
             Payload::Inline(old) if end <= old.len() as u64 => {
                 let at = offset as usize;
-                if let Some(inline) = keys.inline_mut(hash, key) {
+                if let Some(inline) = table.inline_mut(hash, key) {
                     inline[at..at + bytes.len()].copy_from_slice(bytes);
                 }
                 if !was_raw {
-                    keys.set_tag(hash, key, tag::STRING_RAW);
+                    table.set_tag(hash, key, tag::STRING_RAW);
                 }
             }
             Payload::Inline(old) if end <= INLINE_VALUE_MAX as u64 => {
@@ -118,20 +113,22 @@ impl WriteTx<'_> {
                 whole.resize(end as usize, 0);
                 whole[offset as usize..].copy_from_slice(bytes);
                 let payload = NewPayload::Inline(&whole);
-                keys.insert(hash, key, tag::STRING_RAW, expires_at_ms, payload);
+                table.insert(hash, key, tag::STRING_RAW, expires_at_ms, payload);
             }
             Payload::Inline(old) => {
                 let mut string = StringValue::from_bytes(old);
                 string.write(offset, bytes);
                 let payload = NewPayload::Large(Value::String(string));
-                keys.insert(hash, key, tag::STRING_RAW, expires_at_ms, payload);
+                table.insert(hash, key, tag::STRING_RAW, expires_at_ms, payload);
             }
             Payload::Large(_) => {
-                if let Some(Value::String(string)) = keys.large_mut(hash, key) {
-                    string.write(offset, bytes);
-                }
+                table.edit(hash, key, |value| {
+                    if let Value::String(string) = value {
+                        string.write(offset, bytes);
+                    }
+                });
                 if !was_raw {
-                    keys.set_tag(hash, key, tag::STRING_RAW);
+                    table.set_tag(hash, key, tag::STRING_RAW);
                 }
             }
         }

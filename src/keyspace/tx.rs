@@ -9,9 +9,10 @@ use std::cell::Cell;
 use super::entry::Entry;
 use super::expiry::is_past;
 use super::shard::{Layout, Shard};
+use super::table::Table;
 use crate::ds::hash_trie::NO_DEADLINE;
 use crate::effect::{Effect, codec};
-use crate::value::Value;
+use crate::value::{EncodingLimits, Value};
 
 /// Limits a command has to keep.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,8 @@ pub(crate) struct Rules {
     pub(crate) string_bytes_max: u64,
     /// Highest bit offset `SETBIT` and its kin accept, plus one.
     pub(crate) bit_offsets: u64,
+    /// Up to where collections keep their short forms.
+    pub(crate) encoding: EncodingLimits,
 }
 
 impl Rules {
@@ -88,6 +91,8 @@ pub(crate) struct ReadTx<'a> {
     pub(crate) now: &'a Now<'a>,
     pub(crate) rules: Rules,
     pub(crate) random: &'a dyn Fn() -> u64,
+    /// The logical database that keys are looked for in.
+    pub(crate) database: u8,
 }
 
 impl std::fmt::Debug for ReadTx<'_> {
@@ -109,19 +114,32 @@ impl<'a> ReadTx<'a> {
                 (shards.shard(self.layout.shard_of(hash)), hash)
             }
         };
-        let entry = shard.keys.get(hash, key)?;
+        let entry = shard.table(self.database).keys().get(hash, key)?;
         if entry.expires_at_ms != NO_DEADLINE && is_past(entry.expires_at_ms, self.now.ms()) {
             return None;
         }
         Some(Entry::new(entry))
     }
 
-    /// The shard of this number; only for commands that named a cursor in it, or all keys.
-    pub(crate) fn shard(&self, index: usize) -> &'a Shard {
-        match self.reach {
+    /// This operation in another database.
+    pub(crate) fn in_database(&self, database: u8) -> ReadTx<'a> {
+        ReadTx { database, ..*self }
+    }
+
+    /// The database's table in the shard of this number; only for commands that named a cursor in it,
+    /// or all keys.
+    pub(crate) fn table(&self, index: usize) -> &'a Table {
+        let shard = match self.reach {
             Reach::One { shard, .. } => shard,
             Reach::Many(shards) => shards.shard(index),
-        }
+        };
+        shard.table(self.database)
+    }
+
+    /// The database's tables, in the order of the shards; only for commands that named all keys.
+    pub(crate) fn tables(&self) -> Vec<&'a Table> {
+        let shards = self.shards().into_iter();
+        shards.map(|shard| shard.table(self.database)).collect()
     }
 
     /// Every shard, in order; only for commands that named all keys.
@@ -142,6 +160,10 @@ pub(crate) struct Batch {
     pub(crate) count: u32,
     /// Whether anybody wants them: recovery and databases without a log record nothing.
     pub(crate) recording: bool,
+    /// The logical database of what is recorded next.
+    pub(crate) database: u8,
+    /// That of what was recorded last; encoded effects begin in database 0.
+    pub(super) recorded_database: u8,
     /// What was replaced or removed and may be large: dropped after the locks are released, and by
     /// the background thread where that would take long.
     pub(crate) dropped: Vec<Dropped>,
@@ -154,13 +176,28 @@ pub(crate) enum Dropped {
     Value(Value),
     /// A whole shard.
     Shard(Shard),
+    /// A database's part of a shard.
+    Table(Table),
 }
 
 impl Batch {
+    /// An empty one, in database 0.
+    pub(crate) fn new(recording: bool) -> Self {
+        Self {
+            recording,
+            ..Self::default()
+        }
+    }
+
     #[inline]
     pub(crate) fn record(&mut self, effect: &Effect<'_>) {
         self.count += 1;
         if self.recording {
+            if self.database != self.recorded_database {
+                self.recorded_database = self.database;
+                let index = self.database;
+                codec::encode(&Effect::Database { index }, &mut self.bytes);
+            }
             codec::encode(effect, &mut self.bytes);
         }
     }
@@ -216,6 +253,7 @@ impl WriteTx<'_> {
             now: self.now,
             rules: self.rules,
             random: self.random,
+            database: self.batch.database,
         }
     }
 
@@ -225,15 +263,38 @@ impl WriteTx<'_> {
         self.as_read().entry(key)
     }
 
-    /// The shard of `key` and the key's hash.
+    /// The table of `key` in the selected database, and the key's hash.
     #[inline]
-    pub(crate) fn at(&mut self, key: &[u8]) -> (&mut Shard, u64) {
-        match &mut self.reach {
-            ReachMut::One { shard, hash } => (shard, *hash),
+    pub(crate) fn at(&mut self, key: &[u8]) -> (&mut Table, u64) {
+        self.at_in(self.batch.database, key)
+    }
+
+    /// As [`at`](Self::at), in a database of choice.
+    #[inline]
+    pub(super) fn at_in(&mut self, database: u8, key: &[u8]) -> (&mut Table, u64) {
+        let (shard, hash) = match &mut self.reach {
+            ReachMut::One { shard, hash } => (&mut **shard, *hash),
             ReachMut::Many(shards) => {
                 let hash = self.layout.hash(key);
                 (shards.shard_mut(self.layout.shard_of(hash)), hash)
             }
+        };
+        (shard.table_mut(database), hash)
+    }
+
+    /// Runs `work` on another database.
+    pub(crate) fn in_database<R>(&mut self, database: u8, work: impl FnOnce(&mut Self) -> R) -> R {
+        let selected = std::mem::replace(&mut self.batch.database, database);
+        let result = work(self);
+        self.batch.database = selected;
+        result
+    }
+
+    /// Every shard the operation may touch.
+    pub(super) fn shards_mut(&mut self) -> Vec<&mut Shard> {
+        match &mut self.reach {
+            ReachMut::One { shard, .. } => vec![&mut **shard],
+            ReachMut::Many(shards) => shards.all_mut(),
         }
     }
 }

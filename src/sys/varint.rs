@@ -9,6 +9,12 @@ pub(crate) fn write(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// How many bytes [`write`] takes for `value`.
+pub(crate) fn len(value: u64) -> usize {
+    // Seven bits a byte; zero takes one byte too.
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
+}
+
 /// Reads bytes front to back; every method answers `None` where the bytes end or do not fit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {

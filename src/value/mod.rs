@@ -3,34 +3,67 @@
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
 pub(crate) mod glob;
-#[allow(dead_code, reason = "its owner takes what it needs")]
+pub(crate) mod hash;
 pub(crate) mod intset;
 pub(crate) mod lcs;
+pub(crate) mod list;
 #[allow(
     dead_code,
     reason = "scores of sorted sets are read and printed by these rules too"
 )]
 pub(crate) mod number;
-#[allow(
-    dead_code,
-    reason = "the whole interface of a set; commands take what they need"
-)]
 pub(crate) mod set;
-#[allow(dead_code, reason = "called by the commands on sets")]
 pub(crate) mod set_ops;
 #[allow(
     dead_code,
     reason = "the whole interface of a string; commands take what they need"
 )]
 pub(crate) mod string;
+pub(crate) mod zset;
 
+pub(crate) use hash::HashValue;
+pub(crate) use list::ListValue;
+pub(crate) use set::SetValue;
 pub(crate) use string::{BitOp, StringValue};
+pub(crate) use zset::ZSetValue;
 
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     /// A string, or the bitmap that it is.
     String(StringValue),
+    /// A list.
+    List(ListValue),
+    /// A hash.
+    Hash(HashValue),
+    /// A set.
+    Set(SetValue),
+    /// A sorted set.
+    SortedSet(ZSetValue),
+}
+
+impl Value {
+    /// The heap bytes below this value, as if nothing were shared with another. O(1).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::String(string) => string.memory_bytes(),
+            Self::List(list) => list.memory_bytes(),
+            Self::Hash(hash) => hash.memory_bytes(),
+            Self::Set(set) => set.memory_bytes(),
+            Self::SortedSet(zset) => zset.memory_bytes(),
+        }
+    }
+
+    /// Whether it is a collection without elements, which no key may hold. A string never is.
+    pub(crate) fn is_empty_collection(&self) -> bool {
+        match self {
+            Self::String(_) => false,
+            Self::List(list) => list.len() == 0,
+            Self::Hash(hash) => hash.len() == 0,
+            Self::Set(set) => set.len() == 0,
+            Self::SortedSet(zset) => zset.len() == 0,
+        }
+    }
 }
 
 /// Up to where collections keep their short forms, which `OBJECT ENCODING` names. A collection that

@@ -61,13 +61,21 @@ pub(crate) enum Member<'a> {
     Word(&'a [u8]),
 }
 
-impl Member<'_> {
+impl<'a> Member<'a> {
     /// Calls `read` with the member's bytes.
     #[inline]
     pub(crate) fn with<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
         match *self {
             Self::Int(number) => read(I64Text::new(number).as_bytes()),
             Self::Word(word) => read(word),
+        }
+    }
+
+    /// The member as bytes that can be borrowed.
+    fn text(self) -> Text<'a> {
+        match self {
+            Self::Int(number) => Text::Int(I64Text::new(number)),
+            Self::Word(word) => Text::Word(word),
         }
     }
 
@@ -81,6 +89,21 @@ impl Member<'_> {
         match *self {
             Self::Int(number) => Some(number),
             Self::Word(word) => parse_i64(word),
+        }
+    }
+}
+
+/// The bytes of a member.
+enum Text<'a> {
+    Int(I64Text),
+    Word(&'a [u8]),
+}
+
+impl Text<'_> {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Int(text) => text.as_bytes(),
+            Self::Word(word) => word,
         }
     }
 }
@@ -291,6 +314,27 @@ impl SetValue {
             Self::Ints(ints) => Iter::Ints(ints.iter()),
             Self::Words(words) => Iter::Words(words.iter()),
             Self::Table(table) => Iter::Table(table.members.iter()),
+        }
+    }
+
+    /// Hands over all members, in pieces of about this many bytes.
+    pub(crate) fn for_each_piece(&self, bytes_max: usize, visit: &mut dyn FnMut(&[&[u8]])) {
+        let mut members = self.iter().map(Member::text);
+        loop {
+            let mut bytes = 0;
+            let mut piece: Vec<Text<'_>> = Vec::new();
+            // The last one may stick out: a piece is never empty.
+            while bytes < bytes_max
+                && let Some(text) = members.next()
+            {
+                bytes += text.as_bytes().len() + 1;
+                piece.push(text);
+            }
+            if piece.is_empty() {
+                return;
+            }
+            let words: Vec<&[u8]> = piece.iter().map(Text::as_bytes).collect();
+            visit(&words);
         }
     }
 

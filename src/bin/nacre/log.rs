@@ -1,9 +1,10 @@
 //! `nacre log`: the append log, one frame a line, changes as the commands that would make them.
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
 
 use nacredb::inspect::{self, FrameKind, LogFrame};
-use nacredb::{Effect, Error};
+use nacredb::{Effect, Error, Items};
 
 use crate::arguments::LogTask;
 use crate::json::{self, Object};
@@ -94,11 +95,70 @@ fn command(effect: &Effect<'_>, full: bool) -> String {
             Some(at) => format!("PEXPIREAT {} {at}", word(key)),
             None => format!("PERSIST {}", word(key)),
         },
-        Effect::KeyMove { from, to } => format!("RENAME {} {}", word(from), word(to)),
-        Effect::KeyCopy { from, to } => format!("COPY {} {} REPLACE", word(from), word(to)),
+        Effect::KeyMove { from, to, database } => match database {
+            Some(database) => format!("MOVE {} {database}", word(from)),
+            None => format!("RENAME {} {}", word(from), word(to)),
+        },
+        Effect::KeyCopy { from, to, database } => {
+            let database = database.map_or_else(String::new, |index| format!(" DB {index}"));
+            format!("COPY {} {}{database} REPLACE", word(from), word(to))
+        }
         Effect::KeysClear => "FLUSHALL".to_owned(),
+        Effect::Database { index } => format!("SELECT {index}"),
+        Effect::DatabaseClear => "FLUSHDB".to_owned(),
+        Effect::DatabasesSwap { one, two } => format!("SWAPDB {one} {two}"),
+        Effect::ListInsert { key, index, values } => {
+            format!("LIST.INSERT {} {index}{}", word(key), words(values, full))
+        }
+        Effect::ListRemove { key, index, count } => {
+            format!("LIST.REMOVE {} {index} {count}", word(key))
+        }
+        Effect::ListSet {
+            key,
+            index,
+            value: bytes,
+        } => format!("LSET {} {index} {}", word(key), value(bytes, full)),
+        Effect::HashSet { key, pairs } => format!("HSET {}{}", word(key), words(pairs, full)),
+        Effect::HashRemove { key, fields } => format!("HDEL {}{}", word(key), words(fields, full)),
+        Effect::HashExpire {
+            key,
+            fields,
+            expires_at_ms,
+        } => {
+            let deadline = match expires_at_ms {
+                Some(at) => format!("HPEXPIREAT {} {at}", word(key)),
+                None => format!("HPERSIST {}", word(key)),
+            };
+            format!("{deadline} FIELDS {}{}", fields.len(), words(fields, full))
+        }
+        Effect::SetAdd { key, members } => format!("SADD {}{}", word(key), words(members, full)),
+        Effect::SetRemove { key, members } => format!("SREM {}{}", word(key), words(members, full)),
+        Effect::ZSetAdd { key, pairs } => {
+            let mut text = format!("ZADD {}", word(key));
+            let mut pairs = pairs.iter();
+            while let (Some(score), Some(member)) = (pairs.next(), pairs.next()) {
+                let _ = write!(text, " {} {}", score_of(score), value(member, full));
+            }
+            text
+        }
+        Effect::ZSetRemove { key, members } => {
+            format!("ZREM {}{}", word(key), words(members, full))
+        }
         _ => format!("{effect:?}"),
     }
+}
+
+/// Several words, each after a space.
+fn words(items: Items<'_>, full: bool) -> String {
+    items.iter().fold(String::new(), |mut text, item| {
+        let _ = write!(text, " {}", value(item, full));
+        text
+    })
+}
+
+/// A score from the bytes of its bits; NaN, which no file holds, where they are no eight.
+fn score_of(bytes: &[u8]) -> f64 {
+    bytes.try_into().map_or(f64::NAN, f64::from_le_bytes)
 }
 
 fn as_json(frame: &LogFrame) -> Result<String, Error> {
@@ -144,12 +204,82 @@ fn effect_json(effect: &Effect<'_>) -> String {
                 .bytes("key", key)
                 .maybe("expires_at_ms", expires_at_ms)
         }
-        Effect::KeyMove { from, to } => named("RENAME").bytes("from", from).bytes("to", to),
-        Effect::KeyCopy { from, to } => named("COPY").bytes("from", from).bytes("to", to),
+        Effect::KeyMove { from, to, database } => {
+            named(if database.is_some() { "MOVE" } else { "RENAME" })
+                .bytes("from", from)
+                .bytes("to", to)
+                .maybe("database", database.map(u64::from))
+        }
+        Effect::KeyCopy { from, to, database } => named("COPY")
+            .bytes("from", from)
+            .bytes("to", to)
+            .maybe("database", database.map(u64::from)),
         Effect::KeysClear => named("FLUSHALL"),
+        Effect::Database { index } => named("SELECT").number("database", u64::from(index)),
+        Effect::DatabaseClear => named("FLUSHDB"),
+        Effect::DatabasesSwap { one, two } => named("SWAPDB")
+            .number("one", u64::from(one))
+            .number("two", u64::from(two)),
+        Effect::ListInsert { key, index, values } => named("LIST.INSERT")
+            .bytes("key", key)
+            .number("index", index)
+            .json("values", &items_json(values)),
+        Effect::ListRemove { key, index, count } => named("LIST.REMOVE")
+            .bytes("key", key)
+            .number("index", index)
+            .number("count", count),
+        Effect::ListSet { key, index, value } => named("LSET")
+            .bytes("key", key)
+            .number("index", index)
+            .bytes("value", value),
+        Effect::HashSet { key, pairs } => named("HSET")
+            .bytes("key", key)
+            .json("pairs", &items_json(pairs)),
+        Effect::HashRemove { key, fields } => named("HDEL")
+            .bytes("key", key)
+            .json("fields", &items_json(fields)),
+        Effect::HashExpire {
+            key,
+            fields,
+            expires_at_ms,
+        } => named("HPEXPIREAT")
+            .bytes("key", key)
+            .json("fields", &items_json(fields))
+            .maybe("expires_at_ms", expires_at_ms),
+        Effect::SetAdd { key, members } => named("SADD")
+            .bytes("key", key)
+            .json("members", &items_json(members)),
+        Effect::SetRemove { key, members } => named("SREM")
+            .bytes("key", key)
+            .json("members", &items_json(members)),
+        Effect::ZSetAdd { key, pairs } => {
+            let mut pairs = pairs.iter();
+            let mut scored = Vec::new();
+            while let (Some(score), Some(member)) = (pairs.next(), pairs.next()) {
+                let score = format!("{}", score_of(score));
+                let pair = Object::new()
+                    .string("score", &score)
+                    .bytes("member", member);
+                scored.push(pair.end());
+            }
+            named("ZADD")
+                .bytes("key", key)
+                .json("members", &json::array(&scored))
+        }
+        Effect::ZSetRemove { key, members } => named("ZREM")
+            .bytes("key", key)
+            .json("members", &items_json(members)),
         _ => named("?").string("effect", &format!("{effect:?}")),
     };
     object.end()
+}
+
+fn items_json(items: Items<'_>) -> String {
+    let items: Vec<String> = items
+        .iter()
+        .map(|item| Object::new().bytes("item", item).end())
+        .collect();
+    json::array(&items)
 }
 
 #[cfg(test)]
@@ -179,6 +309,7 @@ mod tests {
         let copy = Effect::KeyCopy {
             from: b"a",
             to: b"",
+            database: None,
         };
         assert_eq!(command(&copy, false), "COPY a \"\" REPLACE");
         assert_eq!(command(&Effect::KeysClear, false), "FLUSHALL");

@@ -126,7 +126,7 @@ fn copy_takes_value_and_deadline() {
             ("COPY a a", same),
             ("COPY gone gone REPLACE", same),
             ("COPY a a DB 0", same),
-            ("COPY a b DB 1", "-ERR DB index is out of range"),
+            ("COPY a b DB 16", "-ERR DB index is out of range"),
             ("COPY a b DB -1", "-ERR DB index is out of range"),
             (
                 "COPY a b DB x",

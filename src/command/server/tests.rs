@@ -23,7 +23,7 @@ fn every_reply_is_that_of_redis() {
             ("TIME", "[\"1234\" \"567000\"]"),
             ("TIME x", &arity("time")),
             ("SELECT 0", "+OK"),
-            ("SELECT 1", index),
+            ("SELECT 16", index),
             ("SELECT -1", index),
             ("SELECT x", int),
             ("SELECT 1.5", int),

@@ -42,12 +42,7 @@ use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
 #[allow(unused_imports, reason = "named by those who use the trie")]
 pub(crate) use self::{sample::below, walk::Iter};
-#[allow(
-    unused_imports,
-    reason = "for those who count what lies beside the pages"
-)]
-pub(crate) use super::config::INLINE_KEY_MAX;
-pub(crate) use super::config::INLINE_VALUE_MAX;
+pub(crate) use super::config::{INLINE_KEY_MAX, INLINE_VALUE_MAX};
 
 /// The deadline of an entry that has none.
 pub(crate) const NO_DEADLINE: u64 = u64::MAX;
