@@ -172,6 +172,11 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         }
     }
 
+    /// An empty map for other values, with the hasher and the skipped bits of this one.
+    pub(crate) fn empty_like<M: Clone>(&self) -> HashTrie<M, S> {
+        HashTrie::with_skip_bits(self.hasher.clone(), self.skip_bits)
+    }
+
     /// The hash of a key: every call takes it ready-made, so that it is worked out once.
     #[inline]
     pub(crate) fn hash_key(hasher: &S, key: &[u8]) -> u64 {
