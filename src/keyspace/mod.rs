@@ -15,6 +15,7 @@ pub(crate) mod entry;
 pub(crate) mod expiry;
 pub(crate) mod key;
 pub(crate) mod list;
+pub(crate) mod set;
 pub(crate) mod shard;
 pub(crate) mod string;
 pub(crate) mod table;
