@@ -58,12 +58,12 @@ impl WriteTx<'_> {
             Effect::Database { index } => self.batch.database = index,
             Effect::DatabaseClear => self.clear_database(),
             Effect::DatabasesSwap { one, two } => self.swap_databases(one, two),
+            Effect::HashSet { .. } | Effect::HashRemove { .. } | Effect::HashExpire { .. } => {
+                return self.apply_hash(effect);
+            }
             Effect::ListInsert { .. }
             | Effect::ListRemove { .. }
             | Effect::ListSet { .. }
-            | Effect::HashSet { .. }
-            | Effect::HashRemove { .. }
-            | Effect::HashExpire { .. }
             | Effect::SetAdd { .. }
             | Effect::SetRemove { .. }
             | Effect::ZSetAdd { .. }

@@ -2,6 +2,7 @@
 
 use super::Table;
 use super::entry::{Entry, KeyType, StringRef};
+use super::hash::hash_effects;
 use crate::effect::Effect;
 
 /// Strings longer than this are written in pieces, so that a snapshot block stays bounded and the
@@ -13,7 +14,8 @@ pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)
     let key = entry.key();
     match entry.key_type() {
         KeyType::String => string_effects(entry, emit),
-        KeyType::List | KeyType::Hash | KeyType::Set | KeyType::SortedSet => {}
+        KeyType::Hash => hash_effects(entry, emit),
+        KeyType::List | KeyType::Set | KeyType::SortedSet => {}
     }
     let expires_at_ms = entry.expires_at_ms();
     if expires_at_ms.is_some() && entry.key_type() != KeyType::String {

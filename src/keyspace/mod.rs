@@ -13,6 +13,7 @@ pub(crate) mod bitmap;
 pub(crate) mod effects;
 pub(crate) mod entry;
 pub(crate) mod expiry;
+pub(crate) mod hash;
 pub(crate) mod key;
 pub(crate) mod shard;
 pub(crate) mod string;
@@ -22,6 +23,7 @@ pub(crate) mod tx;
 pub(crate) use apply::{Misfit, STRING_BYTES_LIMIT};
 pub use entry::KeyType;
 pub(crate) use entry::{Entry, StringRef};
+pub(crate) use hash::FieldRef;
 pub(crate) use shard::{DATABASES, Layout, Shard};
 pub(crate) use table::Table;
 pub(crate) use tx::{
