@@ -19,6 +19,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use super::EncodingLimits;
+use super::number::parse_double_like_c;
 use crate::ds::hash_trie::{EntryRef, HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, Payload};
 use crate::ds::skiplist::{Element, Elements, Place, SkipList};
 
@@ -44,6 +45,45 @@ pub enum LexBound<'a> {
     Inclusive(&'a [u8]),
     /// The member itself does not.
     Exclusive(&'a [u8]),
+}
+
+impl ScoreBound {
+    /// Reads a bound as `ZCOUNT` and its kin do: a score, excluded after `(`.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        match text {
+            [b'(', score @ ..] => parse_double_like_c(score).map(Self::Exclusive),
+            score => parse_double_like_c(score).map(Self::Inclusive),
+        }
+    }
+
+    /// The score, included or not.
+    #[must_use]
+    pub fn score(self) -> f64 {
+        match self {
+            Self::Inclusive(score) | Self::Exclusive(score) => score,
+        }
+    }
+}
+
+impl From<f64> for ScoreBound {
+    /// The score itself belongs to the range.
+    fn from(score: f64) -> Self {
+        Self::Inclusive(score)
+    }
+}
+
+impl<'a> LexBound<'a> {
+    /// Reads a bound as `ZLEXCOUNT` and its kin do: `-`, `+`, or a member after `[` or `(`.
+    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
+        match text {
+            // Nothing may follow, as C sees it.
+            [b'-'] | [b'-', 0, ..] => Some(Self::Min),
+            [b'+'] | [b'+', 0, ..] => Some(Self::Max),
+            [b'[', member @ ..] => Some(Self::Inclusive(member)),
+            [b'(', member @ ..] => Some(Self::Exclusive(member)),
+            _ => None,
+        }
+    }
 }
 
 /// A sorted set. Clones in O(1); changes copy what a clone shares, a few blocks at a time.
