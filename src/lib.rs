@@ -36,6 +36,7 @@ pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
+pub use command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
 pub use command::object::ObjectRead;
@@ -69,6 +70,7 @@ pub mod prelude {
     pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
     pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
+    pub use crate::command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
     pub use crate::command::key::{KeyRead, KeyWrite};
     pub use crate::command::object::ObjectRead;
     pub use crate::command::scan::ScanRead;

@@ -2,8 +2,11 @@
 //!
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
+#[allow(dead_code, reason = "the commands that use it follow")]
+pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
+pub(crate) mod hyperloglog;
 pub(crate) mod lcs;
 pub(crate) mod list;
 #[allow(
