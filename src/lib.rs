@@ -43,6 +43,7 @@ pub use command::object::ObjectRead;
 pub use command::reply::Reply;
 pub use command::run::{RunRead, RunWrite};
 pub use command::scan::{ScanOptions, ScanRead};
+pub use command::scan_elements::ElementScanOptions;
 pub use command::server::{ServerRead, ServerWrite};
 pub use command::string::{StringRead, StringWrite};
 pub use command::string_counter::CounterWrite;
@@ -50,6 +51,8 @@ pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
 pub use command::string_many::{StringManyRead, StringManyWrite};
 pub use command::string_options::{GetExOptions, SetOptions};
 pub use command::string_range::{StringRangeRead, StringRangeWrite};
+pub use command::zset::ZSetRead;
+pub use command::zset_write::{ZAddOptions, ZAdded, ZSetWrite};
 pub use db::{Builder, Db};
 pub use effect::{Effect, Items};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
@@ -80,6 +83,8 @@ pub mod prelude {
     pub use crate::command::string_lcs::LcsRead;
     pub use crate::command::string_many::{StringManyRead, StringManyWrite};
     pub use crate::command::string_range::{StringRangeRead, StringRangeWrite};
+    pub use crate::command::zset::ZSetRead;
+    pub use crate::command::zset_write::ZSetWrite;
 }
 
 #[cfg(doctest)]

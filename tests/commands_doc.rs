@@ -12,6 +12,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("string", "Strings"),
     ("bitmap", "Bitmaps"),
     ("hyperloglog", "HyperLogLogs"),
+    ("sorted-set", "Sorted sets"),
     ("generic", "Keys of any type"),
     ("server", "The database as a whole"),
     ("connection", "Connection"),

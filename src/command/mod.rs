@@ -24,6 +24,7 @@ pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
@@ -36,6 +37,8 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+pub(crate) mod zset;
+pub(crate) mod zset_write;
 
 use args::{Args, clip, printable};
 use reply::Reply;
@@ -55,6 +58,8 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
     hyperloglog::COMMANDS,
+    zset::COMMANDS,
+    zset_write::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -135,6 +135,9 @@ impl RecordingHost {
             tx.expire(b"b", Some(NOW_MS + 500));
             tx.expire(b"to", Some(NOW_MS - 500));
             tx.write_string(b"raw", 3, b"edited");
+            let members: Vec<(f64, &[u8])> =
+                KEYS.iter().map(|&key| (key.len() as f64, key)).collect();
+            tx.zset_add(b"zset", &members);
         });
         host.batch.borrow_mut().bytes.clear();
         host.batch.borrow_mut().count = 0;

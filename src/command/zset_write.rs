@@ -342,7 +342,11 @@ impl WriteCommand for ZRem<'_> {
             return Ok(0);
         };
         // Nothing is copied where nothing is there to remove.
-        if !self.members.iter().any(|member| zset.score(member).is_some()) {
+        if !self
+            .members
+            .iter()
+            .any(|member| zset.score(member).is_some())
+        {
             return Ok(0);
         }
         Ok(tx.zset_remove(self.key, self.members))

@@ -329,7 +329,18 @@ fn bounds_are_read_as_c_does() {
         let read = parse_double_like_c(text).map(f64::to_bits);
         assert_eq!(read, Some(number.to_bits()), "{}", text.escape_ascii());
     }
-    for text in [&b" "[..], b"1 ", b"nan", b"-nan", b"1x", b"0x", b"--1", b"1e", b".", b"(1"] {
+    for text in [
+        &b" "[..],
+        b"1 ",
+        b"nan",
+        b"-nan",
+        b"1x",
+        b"0x",
+        b"--1",
+        b"1e",
+        b".",
+        b"(1",
+    ] {
         assert_eq!(parse_double_like_c(text), None, "{}", text.escape_ascii());
     }
 }
