@@ -11,6 +11,7 @@ use nacredb::{CommandInfo, commands};
 const GROUPS: &[(&str, &str)] = &[
     ("string", "Strings"),
     ("bitmap", "Bitmaps"),
+    ("list", "Lists"),
     ("hyperloglog", "HyperLogLogs"),
     ("sorted-set", "Sorted sets"),
     ("generic", "Keys of any type"),
