@@ -60,6 +60,8 @@ pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
 pub use command::string_many::{StringManyRead, StringManyWrite};
 pub use command::string_options::{GetExOptions, SetOptions};
 pub use command::string_range::{StringRangeRead, StringRangeWrite};
+pub use command::zset::ZSetRead;
+pub use command::zset_write::{ZAddOptions, ZAdded, ZSetWrite};
 pub use db::{Builder, Db};
 pub use effect::{Effect, Items};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
@@ -97,6 +99,8 @@ pub mod prelude {
     pub use crate::command::string_lcs::LcsRead;
     pub use crate::command::string_many::{StringManyRead, StringManyWrite};
     pub use crate::command::string_range::{StringRangeRead, StringRangeWrite};
+    pub use crate::command::zset::ZSetRead;
+    pub use crate::command::zset_write::ZSetWrite;
 }
 
 #[cfg(doctest)]

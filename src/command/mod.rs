@@ -45,6 +45,8 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+pub(crate) mod zset;
+pub(crate) mod zset_write;
 
 use args::{Args, clip, printable};
 use reply::Reply;
@@ -72,6 +74,8 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     hash_counter::COMMANDS,
     hash_ex::COMMANDS,
     hash_expire::COMMANDS,
+    zset::COMMANDS,
+    zset_write::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -135,6 +135,9 @@ impl RecordingHost {
             tx.expire(b"b", Some(NOW_MS + 500));
             tx.expire(b"to", Some(NOW_MS - 500));
             tx.write_string(b"raw", 3, b"edited");
+            let members: Vec<(f64, &[u8])> =
+                KEYS.iter().map(|&key| (key.len() as f64, key)).collect();
+            tx.zset_add(b"zset", &members);
             for key in [b"list".as_slice(), b"from"] {
                 tx.erase(key);
                 let elements = [&b"a"[..], b"1", b"", b"a", &long, b"key", b"a"];

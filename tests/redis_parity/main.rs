@@ -25,6 +25,7 @@ mod rng;
 mod sequences;
 mod server;
 mod table;
+mod zset;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -137,6 +138,11 @@ fn hyperloglog_streams_match() {
 #[test]
 fn list_streams_match() {
     stream_family(&lists::FAMILY);
+}
+
+#[test]
+fn zset_streams_match() {
+    stream_family(&zset::FAMILY);
 }
 
 #[test]
