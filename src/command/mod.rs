@@ -27,6 +27,10 @@ pub(crate) mod scan;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod set;
+pub(crate) mod set_join;
+pub(crate) mod set_random;
+pub(crate) mod set_scan;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -55,6 +59,10 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
     hyperloglog::COMMANDS,
+    set::COMMANDS,
+    set_random::COMMANDS,
+    set_join::COMMANDS,
+    set_scan::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -189,6 +189,9 @@ const INT_BYTES_MAX: u64 = 20;
 
 /// The name of the encoding Redis would hold the value in.
 fn encoding(entry: &Entry<'_>) -> Result<&'static str, CommandError> {
+    if let Ok(set) = entry.set() {
+        return Ok(set.encoding());
+    }
     let len = entry.string()?.len();
     Ok(if entry.is_edited() {
         "raw"
@@ -203,7 +206,9 @@ fn encoding(entry: &Entry<'_>) -> Result<&'static str, CommandError> {
 
 /// The value, if Redis would hold it as an integer.
 fn small_int(entry: &Entry<'_>) -> Result<Option<i64>, CommandError> {
-    let string = entry.string()?;
+    let Ok(string) = entry.string() else {
+        return Ok(None);
+    };
     if entry.is_edited() || string.len() > INT_BYTES_MAX {
         return Ok(None);
     }

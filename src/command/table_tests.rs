@@ -135,6 +135,9 @@ impl RecordingHost {
             tx.expire(b"b", Some(NOW_MS + 500));
             tx.expire(b"to", Some(NOW_MS - 500));
             tx.write_string(b"raw", 3, b"edited");
+            tx.set_add(b"set", &[b"member", b"1", b"", &long, b"key"]);
+            tx.set_add(b"other", &[b"1", b"2"]);
+            tx.expire(b"other", Some(NOW_MS + 500));
         });
         host.batch.borrow_mut().bytes.clear();
         host.batch.borrow_mut().count = 0;
