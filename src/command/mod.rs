@@ -20,6 +20,9 @@ pub(crate) mod expire;
 pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod list_move;
+pub(crate) mod list_write;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -58,6 +61,9 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
+    list::COMMANDS,
+    list_write::COMMANDS,
+    list_move::COMMANDS,
     hyperloglog::COMMANDS,
     set::COMMANDS,
     set_random::COMMANDS,
