@@ -306,6 +306,7 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + use<> 
         ),
         ("read", has(Flag::ReadOnly)),
         ("write", has(Flag::Write)),
+        ("set", spec.group == "set"),
         ("string", spec.group == "string"),
         ("bitmap", spec.group == "bitmap"),
         ("hyperloglog", spec.group == "hyperloglog"),

@@ -36,6 +36,10 @@ pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod set;
+pub(crate) mod set_join;
+pub(crate) mod set_random;
+pub(crate) mod set_scan;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -76,6 +80,10 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     hash_expire::COMMANDS,
     zset::COMMANDS,
     zset_write::COMMANDS,
+    set::COMMANDS,
+    set_random::COMMANDS,
+    set_join::COMMANDS,
+    set_scan::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -138,6 +138,9 @@ impl RecordingHost {
             let members: Vec<(f64, &[u8])> =
                 KEYS.iter().map(|&key| (key.len() as f64, key)).collect();
             tx.zset_add(b"zset", &members);
+            tx.set_add(b"set", &[b"member", b"1", b"", &long, b"key"]);
+            tx.set_add(b"other", &[b"1", b"2"]);
+            tx.expire(b"other", Some(NOW_MS + 500));
             for key in [b"list".as_slice(), b"from"] {
                 tx.erase(key);
                 let elements = [&b"a"[..], b"1", b"", b"a", &long, b"key", b"a"];
