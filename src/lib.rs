@@ -62,6 +62,7 @@ pub use error::{CommandError, Error, StorageError};
 pub use keyspace::KeyType;
 pub use sys::clock::{Clock, ManualClock, SystemClock};
 pub use value::EncodingLimits;
+pub use value::zset::{LexBound, ScoreBound};
 
 /// The traits that give databases, snapshots and transactions their methods.
 pub mod prelude {

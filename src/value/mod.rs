@@ -20,6 +20,10 @@ pub(crate) mod set;
     reason = "the whole interface of a string; commands take what they need"
 )]
 pub(crate) mod string;
+#[allow(
+    dead_code,
+    reason = "the whole interface of a sorted set; commands take what they need"
+)]
 pub(crate) mod zset;
 
 pub(crate) use hash::HashValue;
