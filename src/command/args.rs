@@ -1,6 +1,7 @@
 //! The words of one command, and the ways commands read them.
 
 use crate::error::CommandError;
+use crate::keyspace::Rules;
 use crate::value::number::parse_i64;
 
 /// A command as it was spoken: its name, then its arguments.
@@ -55,6 +56,29 @@ impl<'a> Args<'a> {
 /// The words of a slice of anything that holds bytes.
 pub(crate) fn refs<A: AsRef<[u8]>>(words: &[A]) -> Vec<&[u8]> {
     words.iter().map(AsRef::as_ref).collect()
+}
+
+/// The words of a slice of pairs, in turn.
+pub(crate) fn words_of<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<&[u8]> {
+    let pairs = pairs.iter();
+    pairs
+        .flat_map(|(key, value)| [key.as_ref(), value.as_ref()])
+        .collect()
+}
+
+/// Refuses words that one command may not write: one alone too long, or too much for a frame.
+pub(crate) fn check_words(rules: Rules, words: &[&[u8]]) -> Result<(), CommandError> {
+    let mut bytes = 0;
+    for word in words {
+        if word.len() as u64 > rules.string_bytes_max {
+            return Err(CommandError::StringTooLong);
+        }
+        bytes += word.len() as u64 + 16;
+    }
+    if bytes > Rules::WRITTEN_BYTES_MAX {
+        return Err(CommandError::StringTooLong);
+    }
+    Ok(())
 }
 
 /// The part of a word that Redis's formatting of error texts takes: up to the first zero byte, and at

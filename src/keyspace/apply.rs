@@ -59,14 +59,13 @@ impl WriteTx<'_> {
             Effect::Database { index } => self.batch.database = index,
             Effect::DatabaseClear => self.clear_database(),
             Effect::DatabasesSwap { one, two } => self.swap_databases(one, two),
+            Effect::SetAdd { .. } | Effect::SetRemove { .. } => return self.apply_set(effect),
             Effect::ListInsert { .. }
             | Effect::ListRemove { .. }
             | Effect::ListSet { .. }
             | Effect::HashSet { .. }
             | Effect::HashRemove { .. }
-            | Effect::HashExpire { .. }
-            | Effect::SetAdd { .. }
-            | Effect::SetRemove { .. } => return Err(Misfit),
+            | Effect::HashExpire { .. } => return Err(Misfit),
             Effect::ZSetAdd { key, pairs } => {
                 if let Some(entry) = self.entry(key) {
                     entry.zset().map_err(|_wrong_type| Misfit)?;

@@ -14,6 +14,7 @@ pub(crate) mod effects;
 pub(crate) mod entry;
 pub(crate) mod expiry;
 pub(crate) mod key;
+pub(crate) mod set;
 pub(crate) mod shard;
 pub(crate) mod string;
 pub(crate) mod table;
