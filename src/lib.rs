@@ -36,6 +36,8 @@ pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
+pub use command::geo::{GeoAddOptions, GeoRead, GeoUnit, GeoWrite};
+pub use command::geo_search::{GeoFound, GeoSearch, GeoSearchRead, GeoSearchWrite};
 pub use command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
@@ -50,6 +52,10 @@ pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
 pub use command::string_many::{StringManyRead, StringManyWrite};
 pub use command::string_options::{GetExOptions, SetOptions};
 pub use command::string_range::{StringRangeRead, StringRangeWrite};
+pub use command::zset_algebra::{Aggregate, ZAlgebraRead, ZAlgebraWrite, ZInputs};
+pub use command::zset_random::ZRandomRead;
+pub use command::zset_range::{ZRange, ZRangeRead, ZRangeWrite};
+pub use command::zset_remove::{ZPopped, ZRemoveWrite};
 pub use db::{Builder, Db};
 pub use effect::{Effect, Items};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
@@ -70,6 +76,8 @@ pub mod prelude {
     pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
     pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
+    pub use crate::command::geo::{GeoRead, GeoWrite};
+    pub use crate::command::geo_search::{GeoSearchRead, GeoSearchWrite};
     pub use crate::command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
     pub use crate::command::key::{KeyRead, KeyWrite};
     pub use crate::command::object::ObjectRead;
@@ -80,6 +88,10 @@ pub mod prelude {
     pub use crate::command::string_lcs::LcsRead;
     pub use crate::command::string_many::{StringManyRead, StringManyWrite};
     pub use crate::command::string_range::{StringRangeRead, StringRangeWrite};
+    pub use crate::command::zset_algebra::{ZAlgebraRead, ZAlgebraWrite};
+    pub use crate::command::zset_random::ZRandomRead;
+    pub use crate::command::zset_range::{ZRangeRead, ZRangeWrite};
+    pub use crate::command::zset_remove::ZRemoveWrite;
 }
 
 #[cfg(doctest)]

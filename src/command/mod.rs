@@ -17,6 +17,8 @@ pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod expire;
+pub(crate) mod geo;
+pub(crate) mod geo_search;
 pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
@@ -36,6 +38,11 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+pub(crate) mod zset_algebra;
+pub(crate) mod zset_bounds;
+pub(crate) mod zset_random;
+pub(crate) mod zset_range;
+pub(crate) mod zset_remove;
 
 use args::{Args, clip, printable};
 use reply::Reply;
@@ -55,6 +62,12 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
     hyperloglog::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
+    zset_range::COMMANDS,
+    zset_remove::COMMANDS,
+    zset_random::COMMANDS,
+    zset_algebra::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
