@@ -22,6 +22,9 @@ pub(crate) mod geo_search;
 pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod list_move;
+pub(crate) mod list_write;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -61,6 +64,9 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
+    list::COMMANDS,
+    list_write::COMMANDS,
+    list_move::COMMANDS,
     hyperloglog::COMMANDS,
     geo::COMMANDS,
     geo_search::COMMANDS,

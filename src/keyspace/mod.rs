@@ -14,6 +14,7 @@ pub(crate) mod effects;
 pub(crate) mod entry;
 pub(crate) mod expiry;
 pub(crate) mod key;
+pub(crate) mod list;
 pub(crate) mod set;
 pub(crate) mod shard;
 pub(crate) mod string;
@@ -24,6 +25,7 @@ mod zset;
 pub(crate) use apply::{Misfit, STRING_BYTES_LIMIT};
 pub use entry::KeyType;
 pub(crate) use entry::{Entry, StringRef};
+pub use list::Side;
 pub(crate) use shard::{DATABASES, Layout, Shard};
 pub(crate) use table::Table;
 pub(crate) use tx::{
