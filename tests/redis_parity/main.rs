@@ -15,6 +15,7 @@
 )]
 
 mod families;
+mod geo;
 mod grammar;
 mod hyperloglog;
 mod known;
@@ -34,7 +35,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 6;
+const TESTS: usize = 7;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -131,6 +132,11 @@ fn key_streams_match() {
 #[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
+}
+
+#[test]
+fn geo_streams_match() {
+    stream_family(&geo::FAMILY);
 }
 
 #[test]
