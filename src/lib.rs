@@ -38,6 +38,13 @@ pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
 pub use command::geo::{GeoAddOptions, GeoRead, GeoUnit, GeoWrite};
 pub use command::geo_search::{GeoFound, GeoSearch, GeoSearchRead, GeoSearchWrite};
+pub use command::hash::{HashRead, HashWrite};
+pub use command::hash_all::HashAllRead;
+pub use command::hash_counter::HashCounterWrite;
+pub use command::hash_ex::{HashExWrite, HashSetOptions};
+pub use command::hash_expire::{
+    FieldExpire, FieldExpireIf, FieldTtl, HashExpireRead, HashExpireWrite,
+};
 pub use command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
@@ -47,6 +54,7 @@ pub use command::object::ObjectRead;
 pub use command::reply::Reply;
 pub use command::run::{RunRead, RunWrite};
 pub use command::scan::{ScanOptions, ScanRead};
+pub use command::scan_elements::ElementScanOptions;
 pub use command::server::{ServerRead, ServerWrite};
 pub use command::string::{StringRead, StringWrite};
 pub use command::string_counter::CounterWrite;
@@ -80,6 +88,11 @@ pub mod prelude {
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
     pub use crate::command::geo::{GeoRead, GeoWrite};
     pub use crate::command::geo_search::{GeoSearchRead, GeoSearchWrite};
+    pub use crate::command::hash::{HashRead, HashWrite};
+    pub use crate::command::hash_all::HashAllRead;
+    pub use crate::command::hash_counter::HashCounterWrite;
+    pub use crate::command::hash_ex::HashExWrite;
+    pub use crate::command::hash_expire::{HashExpireRead, HashExpireWrite};
     pub use crate::command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
     pub use crate::command::key::{KeyRead, KeyWrite};
     pub use crate::command::list::ListRead;

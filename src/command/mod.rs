@@ -19,6 +19,11 @@ pub(crate) mod bitmap_op;
 pub(crate) mod expire;
 pub(crate) mod geo;
 pub(crate) mod geo_search;
+pub(crate) mod hash;
+pub(crate) mod hash_all;
+pub(crate) mod hash_counter;
+pub(crate) mod hash_ex;
+pub(crate) mod hash_expire;
 pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
@@ -29,6 +34,7 @@ pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
@@ -74,6 +80,11 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     zset_remove::COMMANDS,
     zset_random::COMMANDS,
     zset_algebra::COMMANDS,
+    hash::COMMANDS,
+    hash_all::COMMANDS,
+    hash_counter::COMMANDS,
+    hash_ex::COMMANDS,
+    hash_expire::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -189,8 +189,12 @@ const INT_BYTES_MAX: u64 = 20;
 
 /// The name of the encoding Redis would hold the value in.
 fn encoding(entry: &Entry<'_>) -> Result<&'static str, CommandError> {
-    if entry.key_type() == KeyType::List {
-        return Ok(entry.list()?.encoding());
+    match entry.key_type() {
+        KeyType::String => {}
+        KeyType::List => return Ok(entry.list()?.encoding()),
+        KeyType::Hash => return Ok(entry.hash()?.encoding()),
+        KeyType::Set => return Ok(entry.set()?.encoding()),
+        KeyType::SortedSet => return Ok(entry.zset()?.encoding()),
     }
     let len = entry.string()?.len();
     Ok(if entry.is_edited() {
@@ -206,10 +210,9 @@ fn encoding(entry: &Entry<'_>) -> Result<&'static str, CommandError> {
 
 /// The value, if Redis would hold it as an integer.
 fn small_int(entry: &Entry<'_>) -> Result<Option<i64>, CommandError> {
-    if entry.key_type() != KeyType::String {
+    let Ok(string) = entry.string() else {
         return Ok(None);
-    }
-    let string = entry.string()?;
+    };
     if entry.is_edited() || string.len() > INT_BYTES_MAX {
         return Ok(None);
     }
