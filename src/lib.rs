@@ -36,6 +36,8 @@ pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
+pub use command::geo::{GeoAddOptions, GeoRead, GeoUnit, GeoWrite};
+pub use command::geo_search::{GeoFound, GeoSearch, GeoSearchRead, GeoSearchWrite};
 pub use command::hash::{HashRead, HashWrite};
 pub use command::hash_all::HashAllRead;
 pub use command::hash_counter::HashCounterWrite;
@@ -65,6 +67,10 @@ pub use command::string_many::{StringManyRead, StringManyWrite};
 pub use command::string_options::{GetExOptions, SetOptions};
 pub use command::string_range::{StringRangeRead, StringRangeWrite};
 pub use command::zset::ZSetRead;
+pub use command::zset_algebra::{Aggregate, ZAlgebraRead, ZAlgebraWrite, ZInputs};
+pub use command::zset_random::ZRandomRead;
+pub use command::zset_range::{ZRange, ZRangeRead, ZRangeWrite};
+pub use command::zset_remove::{ZPopped, ZRemoveWrite};
 pub use command::zset_write::{ZAddOptions, ZAdded, ZSetWrite};
 pub use db::{Builder, Db};
 pub use effect::{Effect, Items};
@@ -86,6 +92,8 @@ pub mod prelude {
     pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
     pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
+    pub use crate::command::geo::{GeoRead, GeoWrite};
+    pub use crate::command::geo_search::{GeoSearchRead, GeoSearchWrite};
     pub use crate::command::hash::{HashRead, HashWrite};
     pub use crate::command::hash_all::HashAllRead;
     pub use crate::command::hash_counter::HashCounterWrite;
@@ -108,6 +116,10 @@ pub mod prelude {
     pub use crate::command::string_many::{StringManyRead, StringManyWrite};
     pub use crate::command::string_range::{StringRangeRead, StringRangeWrite};
     pub use crate::command::zset::ZSetRead;
+    pub use crate::command::zset_algebra::{ZAlgebraRead, ZAlgebraWrite};
+    pub use crate::command::zset_random::ZRandomRead;
+    pub use crate::command::zset_range::{ZRangeRead, ZRangeWrite};
+    pub use crate::command::zset_remove::ZRemoveWrite;
     pub use crate::command::zset_write::ZSetWrite;
 }
 

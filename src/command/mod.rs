@@ -17,6 +17,8 @@ pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod expire;
+pub(crate) mod geo;
+pub(crate) mod geo_search;
 pub(crate) mod hash;
 pub(crate) mod hash_all;
 pub(crate) mod hash_counter;
@@ -50,6 +52,11 @@ pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
 pub(crate) mod zset;
+pub(crate) mod zset_algebra;
+pub(crate) mod zset_bounds;
+pub(crate) mod zset_random;
+pub(crate) mod zset_range;
+pub(crate) mod zset_remove;
 pub(crate) mod zset_write;
 
 use args::{Args, clip, printable};
@@ -73,6 +80,12 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     list_write::COMMANDS,
     list_move::COMMANDS,
     hyperloglog::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
+    zset_range::COMMANDS,
+    zset_remove::COMMANDS,
+    zset_random::COMMANDS,
+    zset_algebra::COMMANDS,
     hash::COMMANDS,
     hash_all::COMMANDS,
     hash_counter::COMMANDS,

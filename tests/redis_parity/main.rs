@@ -15,6 +15,7 @@
 )]
 
 mod families;
+mod geo;
 mod grammar;
 mod hyperloglog;
 mod known;
@@ -143,6 +144,11 @@ fn list_streams_match() {
 #[test]
 fn zset_streams_match() {
     stream_family(&zset::FAMILY);
+}
+
+#[test]
+fn geo_streams_match() {
+    stream_family(&geo::FAMILY);
 }
 
 #[test]
