@@ -19,6 +19,7 @@ pub(crate) mod bitmap_op;
 pub(crate) mod expire;
 pub(crate) mod introspect;
 pub(crate) mod key;
+pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -39,7 +40,7 @@ mod table_tests;
 use args::{Args, clip, printable};
 use reply::Reply;
 use run::Host;
-use spec::CommandSpec;
+use spec::{CommandSpec, Flag};
 
 use crate::error::{CommandError, Error};
 
@@ -57,6 +58,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    memory::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
 ];
@@ -123,6 +125,10 @@ pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> 
     let spec = resolve(words)?;
     if !spec.takes(words.len()) {
         return Err(CommandError::WrongArity(spec.lower_name().into()).into());
+    }
+    // Before the arguments are looked at, as in Redis.
+    if spec.flags.contains(&Flag::DenyOom) {
+        host.make_room()?;
     }
     (spec.call)(Args::new(words), host)
 }

@@ -82,6 +82,20 @@ impl Engine {
         keys: &Keys<'_>,
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
+        if self.tracks_uses() {
+            self.note_uses(database, keys);
+        }
+        self.peek(database, keys, call)
+    }
+
+    /// As [`read`](Self::read), for a call that does not count as a use of its keys.
+    #[inline]
+    pub(crate) fn peek<R>(
+        &self,
+        database: u8,
+        keys: &Keys<'_>,
+        call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, Error> {
         self.check_readable()?;
         let read_clock = || self.clock.now_ms();
         let random = || self.rng.next_u64();
@@ -136,13 +150,18 @@ impl Engine {
                 call,
             );
             self.notice_deadlines(slot.shard.table(database));
+            self.account(&mut slot);
             ran
         } else {
             let mut locked = self.lock_many_to_write(self.shards_of(keys))?;
             let ran = self.execute(database, ReachMut::Many(&mut locked), &read_clock, call);
             self.notice_deadlines_in(&locked);
+            locked.slots_mut().for_each(|(_, slot)| self.account(slot));
             ran
         };
+        if self.tracks_uses() {
+            self.note_uses(database, keys);
+        }
         self.finish(pending)?;
         Ok(result?)
     }

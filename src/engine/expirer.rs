@@ -65,6 +65,7 @@ impl Engine {
                 tx.erase(key);
             }
         });
+        self.account(&mut slot);
         drop(slot);
         self.finish(pending)?;
         Ok((keys.len(), more))

@@ -5,6 +5,7 @@
 //! 1. `beside_bytes` is the sum of [`Value::memory_bytes`] over all large values, and of the keys too
 //!    long for a page.
 
+use crate::ds::census::Census;
 use crate::ds::hash_trie::{HashTrie, INLINE_KEY_MAX, NewPayload, OldPayload};
 use crate::value::Value;
 
@@ -45,6 +46,12 @@ impl Table {
     /// Bytes of the keys and values, as if nothing were shared with a snapshot. O(1).
     pub(crate) fn memory_bytes(&self) -> usize {
         self.keys.node_bytes() + self.beside_bytes
+    }
+
+    /// Bytes of what would go with this table and whatever the census has seen.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        let visit = &mut |value: &Value, census: &mut Census| value.exclusive_bytes(census);
+        self.keys.exclusive_bytes(census, visit)
     }
 
     /// Inserts an entry or replaces all of it.

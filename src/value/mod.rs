@@ -29,6 +29,8 @@ pub(crate) use set::SetValue;
 pub(crate) use string::{BitOp, StringValue};
 pub(crate) use zset::ZSetValue;
 
+use crate::ds::census::Census;
+
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -53,6 +55,15 @@ impl Value {
             Self::Hash(hash) => hash.memory_bytes(),
             Self::Set(set) => set.memory_bytes(),
             Self::SortedSet(zset) => zset.memory_bytes(),
+        }
+    }
+
+    /// What is freed when this value, and whatever the census has seen, is given up. O(nodes that would
+    /// go). Exact for strings; of collections, what does not look inside.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        match self {
+            Self::String(string) => string.bits().exclusive_bytes(census),
+            Self::List(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => 0,
         }
     }
 
