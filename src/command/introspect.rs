@@ -308,6 +308,7 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + use<> 
         ("write", has(Flag::Write)),
         ("string", spec.group == "string"),
         ("bitmap", spec.group == "bitmap"),
+        ("hyperloglog", spec.group == "hyperloglog"),
         ("fast", fast),
         ("slow", !fast),
         ("dangerous", matches!(name, "FLUSHALL" | "FLUSHDB" | "KEYS")),

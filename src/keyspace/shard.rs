@@ -50,9 +50,10 @@ impl Shard {
         }
     }
 
-    /// The tables of all databases, from 0 on.
+    /// The tables of all databases, from 0 on; as far as they were ever used.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
-        std::iter::once(&self.first).chain(self.others.iter())
+        let others: &[Table] = if self.others_used { &*self.others } else { &[] };
+        std::iter::once(&self.first).chain(others)
     }
 
     /// The tables with their databases' numbers, those without keys left out.
@@ -74,11 +75,7 @@ impl Shard {
 
     /// Keys of all databases. O(1).
     pub(crate) fn key_count(&self) -> usize {
-        if self.others_used {
-            self.tables().map(|table| table.keys().len()).sum()
-        } else {
-            self.first.keys().len()
-        }
+        self.tables().map(|table| table.keys().len()).sum()
     }
 
     /// Whether no database has a key.
@@ -88,17 +85,13 @@ impl Shard {
 
     /// A lower bound of all deadlines; `u64::MAX` if there are none.
     pub(crate) fn next_expiry_ms(&self) -> u64 {
-        let next = self.tables().map(|table| table.keys().next_expiry_ms());
+        let next = self.tables().map(Table::next_expiry_ms);
         next.min().unwrap_or(u64::MAX)
     }
 
     /// Bytes of all databases' keys and values. O(1).
     pub(crate) fn memory_bytes(&self) -> usize {
-        if self.others_used {
-            self.tables().map(Table::memory_bytes).sum()
-        } else {
-            self.first.memory_bytes()
-        }
+        self.tables().map(Table::memory_bytes).sum()
     }
 
     /// Bytes of what would go with this shard and whatever the census has seen.

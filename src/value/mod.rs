@@ -2,8 +2,12 @@
 //!
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
+#[allow(dead_code, reason = "the commands that use it follow")]
+pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
+pub(crate) mod hyperloglog;
+pub(crate) mod intset;
 pub(crate) mod lcs;
 pub(crate) mod list;
 #[allow(
@@ -12,6 +16,7 @@ pub(crate) mod list;
 )]
 pub(crate) mod number;
 pub(crate) mod set;
+pub(crate) mod set_ops;
 #[allow(
     dead_code,
     reason = "the whole interface of a string; commands take what they need"
@@ -23,13 +28,14 @@ pub(crate) mod string;
 )]
 pub(crate) mod zset;
 
+use crate::ds::census::Census;
+use crate::ds::hash_trie::NO_DEADLINE;
+
 pub(crate) use hash::HashValue;
 pub(crate) use list::ListValue;
 pub(crate) use set::SetValue;
 pub(crate) use string::{BitOp, StringValue};
 pub(crate) use zset::ZSetValue;
-
-use crate::ds::census::Census;
 
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
 #[derive(Clone, Debug)]
@@ -67,12 +73,22 @@ impl Value {
         }
     }
 
+    /// A lower bound of the deadlines of its fields, if it is a hash that has any; `NO_DEADLINE`
+    /// otherwise. O(1).
+    #[inline]
+    pub(crate) fn next_field_expiry_ms(&self) -> u64 {
+        match self {
+            Self::Hash(hash) => hash.next_expiry_ms(),
+            Self::String(_) | Self::List(_) | Self::Set(_) | Self::SortedSet(_) => NO_DEADLINE,
+        }
+    }
+
     /// Whether it is a collection without elements, which no key may hold. A string never is.
     pub(crate) fn is_empty_collection(&self) -> bool {
         match self {
             Self::String(_) => false,
             Self::List(list) => list.len() == 0,
-            Self::Hash(hash) => hash.len() == 0,
+            Self::Hash(hash) => hash.is_empty(),
             Self::Set(set) => set.len() == 0,
             Self::SortedSet(zset) => zset.len() == 0,
         }

@@ -7,6 +7,7 @@ use super::*;
 const LIMITS: EncodingLimits = EncodingLimits {
     hash_listpack_entries: 8,
     hash_listpack_value_bytes: 16,
+    ..EncodingLimits::REDIS
 };
 
 fn hasher() -> ahash::RandomState {
