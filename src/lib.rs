@@ -36,6 +36,7 @@ pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
+pub use command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
 pub use command::object::ObjectRead;
@@ -61,6 +62,7 @@ pub use error::{CommandError, Error, StorageError};
 pub use keyspace::KeyType;
 pub use sys::clock::{Clock, ManualClock, SystemClock};
 pub use value::EncodingLimits;
+pub use value::zset::{LexBound, ScoreBound};
 
 /// The traits that give databases, snapshots and transactions their methods.
 pub mod prelude {
@@ -68,6 +70,7 @@ pub mod prelude {
     pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
     pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
+    pub use crate::command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
     pub use crate::command::key::{KeyRead, KeyWrite};
     pub use crate::command::object::ObjectRead;
     pub use crate::command::scan::ScanRead;

@@ -17,6 +17,7 @@ pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod expire;
+pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
 pub(crate) mod object;
@@ -53,6 +54,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
+    hyperloglog::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

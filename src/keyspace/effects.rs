@@ -2,6 +2,7 @@
 
 use super::Table;
 use super::entry::{Entry, KeyType, StringRef};
+use super::zset;
 use crate::effect::Effect;
 
 /// Strings longer than this are written in pieces, so that a snapshot block stays bounded and the
@@ -13,7 +14,12 @@ pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)
     let key = entry.key();
     match entry.key_type() {
         KeyType::String => string_effects(entry, emit),
-        KeyType::List | KeyType::Hash | KeyType::Set | KeyType::SortedSet => {}
+        KeyType::SortedSet => {
+            if let Ok(zset) = entry.zset() {
+                zset::snapshot_effects(key, zset, emit);
+            }
+        }
+        KeyType::List | KeyType::Hash | KeyType::Set => {}
     }
     let expires_at_ms = entry.expires_at_ms();
     if expires_at_ms.is_some() && entry.key_type() != KeyType::String {

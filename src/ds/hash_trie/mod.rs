@@ -29,6 +29,7 @@
 
 mod change;
 mod leaf;
+mod sample;
 mod walk;
 
 use std::fmt;
@@ -39,8 +40,8 @@ use self::leaf::{DeadlineSet, NewEntry, Node, Removed, Side};
 use super::config::INNER_BITS_MAX;
 use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
 
-#[allow(unused_imports, reason = "named by the keyspace")]
-pub(crate) use self::walk::Iter;
+#[allow(unused_imports, reason = "named by those who use the trie")]
+pub(crate) use self::{sample::below, walk::Iter};
 pub(crate) use super::config::{INLINE_KEY_MAX, INLINE_VALUE_MAX};
 
 /// The deadline of an entry that has none.
@@ -169,6 +170,11 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
             skip_bits,
             hasher,
         }
+    }
+
+    /// An empty map for other values, with the hasher and the skipped bits of this one.
+    pub(crate) fn empty_like<M: Clone>(&self) -> HashTrie<M, S> {
+        HashTrie::with_skip_bits(self.hasher.clone(), self.skip_bits)
     }
 
     /// The hash of a key: every call takes it ready-made, so that it is worked out once.

@@ -7,6 +7,7 @@ use std::hash::BuildHasher;
 use std::slice;
 
 use super::leaf::{self, Entries, Node, Side, first_deadline_ms};
+use super::sample::below;
 use super::{EntryRef, HashTrie, NO_DEADLINE, bits_of, run_len, run_start, slot_of};
 use crate::ds::pages::{Inner, View};
 
@@ -238,11 +239,6 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
 /// The length of one slot at `depth` bits, as a distance between positions; 0 stands for all.
 fn unit(depth: u32) -> u64 {
     1u64.checked_shl(64 - depth).unwrap_or(0)
-}
-
-/// A number below `n`, from a random word.
-fn below(random: u64, n: usize) -> usize {
-    ((u128::from(random) * n as u128) >> 64) as usize
 }
 
 fn memory_below<L>(node: &Node<L>) -> usize {
