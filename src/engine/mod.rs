@@ -1,6 +1,6 @@
 //! The only place that sees keyspace, storage and clock together.
 //!
-//! Lock order: transaction gate, shards ascending, log, waiters. Nothing that can wait for another
+//! Lock order: transaction gate, shards ascending, feeds, log, waiters. Nothing that can wait for another
 //! thread happens while a shard is locked.
 
 pub(crate) mod background;
@@ -11,6 +11,7 @@ pub(crate) mod expirer;
 pub(crate) mod gate;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod observe;
 pub(crate) mod options;
 pub(crate) mod record;
 pub(crate) mod recovery;
@@ -31,6 +32,7 @@ use self::compactor::Compactor;
 use self::gate::Gate;
 use self::lock::Slot;
 use self::memory::Memory;
+use self::observe::Observers;
 use self::options::{Ack, CompactionPolicy, Options};
 use self::recovery::{Loading, app_bytes};
 use self::snapshot::Snapshot;
@@ -62,6 +64,7 @@ pub(crate) struct Engine {
     pub(crate) rng: Rng,
     pub(crate) gate: Gate,
     pub(crate) memory: Memory,
+    pub(crate) observers: Observers,
     pub(crate) background: Background,
     pub(crate) syncer: Syncer,
     pub(crate) compactor: Compactor,
@@ -140,6 +143,7 @@ impl Engine {
             rules: options.rules,
             rng,
             gate: Gate::default(),
+            observers: Observers::default(),
             background: Background::new(),
             syncer: Syncer::new(),
             compactor: Compactor::new(),

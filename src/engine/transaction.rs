@@ -78,7 +78,8 @@ impl Engine {
     ) -> Result<R, E> {
         self.check_writable().map_err(Error::from)?;
         let gate = self.gate.wait().map_err(Error::from)?;
-        let batch = Batch::new(self.log().is_some());
+        // Somebody may begin to observe a shard before the commit.
+        let batch = Batch::new(true);
         let transaction = Transaction {
             engine: self,
             work: RefCell::new(Work {
