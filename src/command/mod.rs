@@ -30,6 +30,7 @@ pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod list_move;
 pub(crate) mod list_write;
+pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -62,7 +63,7 @@ pub(crate) mod zset_write;
 use args::{Args, clip, printable};
 use reply::Reply;
 use run::Host;
-use spec::CommandSpec;
+use spec::{CommandSpec, Flag};
 
 use crate::error::{CommandError, Error};
 
@@ -101,6 +102,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    memory::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
 ];
@@ -167,6 +169,10 @@ pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> 
     let spec = resolve(words)?;
     if !spec.takes(words.len()) {
         return Err(CommandError::WrongArity(spec.lower_name().into()).into());
+    }
+    // Before the arguments are looked at, as in Redis.
+    if spec.flags.contains(&Flag::DenyOom) {
+        host.make_room()?;
     }
     (spec.call)(Args::new(words), host)
 }
