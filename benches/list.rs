@@ -63,7 +63,9 @@ fn row(name: &str, ours: f64, std: f64) {
 
 fn main() {
     // `cargo bench` adds a flag of its own.
-    let numbers: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    let numbers: Vec<usize> = std::env::args()
+        .filter_map(|arg| arg.parse().ok())
+        .collect();
     let items = numbers.first().copied().unwrap_or(1_000_000);
     let repetitions = numbers.get(1).copied().unwrap_or(7);
 
@@ -76,7 +78,10 @@ fn main() {
     let mut std: VecDeque<Vec<u8>> = (0..items).map(|i| item(i).to_vec()).collect();
     let after = resident_bytes(None);
 
-    println!("{items} items of {ITEM_BYTES} bytes{:>22} {:>10} {:>8}", "ours", "std", "ratio");
+    println!(
+        "{items} items of {ITEM_BYTES} bytes{:>22} {:>10} {:>8}",
+        "ours", "std", "ratio"
+    );
     row(
         "bytes an item",
         middle.saturating_sub(before) as f64 / items as f64,
@@ -105,7 +110,9 @@ fn reads(ours: &Sequence, std: &VecDeque<Vec<u8>>, repetitions: usize) {
             black_box(found.sum::<u64>());
         }),
         best(repetitions, CALLS, || {
-            let found = places.iter().map(|&i| std.get(i).map_or(0, |item| sum(item)));
+            let found = places
+                .iter()
+                .map(|&i| std.get(i).map_or(0, |item| sum(item)));
             black_box(found.sum::<u64>());
         }),
     );
@@ -132,7 +139,11 @@ fn reads(ours: &Sequence, std: &VecDeque<Vec<u8>>, repetitions: usize) {
         }),
         best(repetitions, starts.len(), || {
             for &from in &starts {
-                black_box(std.range(from..from + 100).map(|item| sum(item)).sum::<u64>());
+                black_box(
+                    std.range(from..from + 100)
+                        .map(|item| sum(item))
+                        .sum::<u64>(),
+                );
             }
         }),
     );

@@ -36,6 +36,7 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+pub(crate) mod transaction;
 
 use args::{Args, clip, printable};
 use reply::Reply;
@@ -59,6 +60,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    transaction::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
 ];
@@ -120,13 +122,18 @@ pub(crate) fn resolve(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandEr
     }
 }
 
-/// Runs a command given in words on `host`.
-pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
+/// The row that a command given in words runs, if their number fits it.
+pub(crate) fn check(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandError> {
     let spec = resolve(words)?;
     if !spec.takes(words.len()) {
-        return Err(CommandError::WrongArity(spec.lower_name().into()).into());
+        return Err(CommandError::WrongArity(spec.lower_name().into()));
     }
-    (spec.call)(Args::new(words), host)
+    Ok(spec)
+}
+
+/// Runs a command given in words on `host`.
+pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
+    (check(words)?.call)(Args::new(words), host)
 }
 
 /// Redis's text for a name that is no command: 128 bytes of it, and of all arguments together about as

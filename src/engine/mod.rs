@@ -17,6 +17,7 @@ pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod syncer;
 pub(crate) mod transaction;
+pub(crate) mod watch;
 
 use std::sync::{Arc, Weak};
 

@@ -220,6 +220,15 @@ impl ReachMut<'_> {
             Self::Many(shards) => ReachMut::Many(&mut **shards),
         }
     }
+
+    /// The same shards, to read.
+    #[inline]
+    pub(crate) fn as_read(&self) -> Reach<'_> {
+        match self {
+            Self::One { shard, hash } => Reach::One { shard, hash: *hash },
+            Self::Many(shards) => Reach::Many(&**shards),
+        }
+    }
 }
 
 /// What a writing command sees. Every mutator is a method of this type in one of the type files
@@ -245,10 +254,7 @@ impl WriteTx<'_> {
     /// This operation's reading half.
     pub(crate) fn as_read(&self) -> ReadTx<'_> {
         ReadTx {
-            reach: match &self.reach {
-                ReachMut::One { shard, hash } => Reach::One { shard, hash: *hash },
-                ReachMut::Many(shards) => Reach::Many(&**shards),
-            },
+            reach: self.reach.as_read(),
             layout: self.layout,
             now: self.now,
             rules: self.rules,

@@ -366,9 +366,7 @@ impl Chunk {
     }
 
     fn part(&self, from: usize, to: usize) -> Self {
-        let items: usize = (from..to)
-            .map(|i| SLOT + stored(self.get(i).len()))
-            .sum();
+        let items: usize = (from..to).map(|i| SLOT + stored(self.get(i).len())).sum();
         Self::copy_of(&[(self, from, to)], capacity_for(HEAD + items))
     }
 

@@ -247,10 +247,7 @@ fn one_place_takes_any_number_of_items() {
     }
     sequence.check_invariants();
     assert_eq!(sequence.get(0), Some(b"first".as_slice()));
-    assert_eq!(
-        sequence.get(1),
-        Some((count - 1).to_le_bytes().as_slice())
-    );
+    assert_eq!(sequence.get(1), Some((count - 1).to_le_bytes().as_slice()));
     assert_eq!(sequence.get(u64::from(count) + 1), Some(b"last".as_slice()));
     assert_eq!(sequence.get(u64::from(count) + 2), None);
 }
@@ -292,7 +289,11 @@ fn a_write_under_a_clone_copies_a_path_only() {
     sequence.set(count / 2, b"new");
     sequence.insert(count / 3, b"more");
     sequence.remove(count / 4, 1);
-    assert!(held.iter().enumerate().all(|(i, item)| item == (i as u64).to_le_bytes()));
+    assert!(
+        held.iter()
+            .enumerate()
+            .all(|(i, item)| item == (i as u64).to_le_bytes())
+    );
     let mut shared = 0;
     for i in 0..count {
         let at = held.get(i).unwrap().as_ptr();
