@@ -2,6 +2,7 @@
 //!
 //! All keys are locked together: others see all of a change or nothing of it.
 
+use super::args::words_of;
 use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
@@ -157,6 +158,10 @@ impl WriteCommand for MSet<'_> {
         }
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         for (_, value) in self.pairs() {
             check_length(tx.rules, 0, value.len())?;
@@ -174,14 +179,6 @@ impl WriteCommand for MSet<'_> {
         }
         Ok(true)
     }
-}
-
-/// The pairs of a typed call as words.
-fn words_of<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<&[u8]> {
-    let pairs = pairs.iter();
-    pairs
-        .flat_map(|(key, value)| [key.as_ref(), value.as_ref()])
-        .collect()
 }
 
 /// Reading several strings.

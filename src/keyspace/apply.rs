@@ -66,11 +66,10 @@ impl WriteTx<'_> {
                 self.apply_list_remove(key, index, count)?;
             }
             Effect::ListSet { key, index, value } => self.apply_list_set(key, index, value)?,
-            Effect::HashSet { .. }
-            | Effect::HashRemove { .. }
-            | Effect::HashExpire { .. }
-            | Effect::SetAdd { .. }
-            | Effect::SetRemove { .. } => return Err(Misfit),
+            Effect::SetAdd { .. } | Effect::SetRemove { .. } => return self.apply_set(effect),
+            Effect::HashSet { .. } | Effect::HashRemove { .. } | Effect::HashExpire { .. } => {
+                return self.apply_hash(effect);
+            }
             Effect::ZSetAdd { key, pairs } => {
                 if let Some(entry) = self.entry(key) {
                     entry.zset().map_err(|_wrong_type| Misfit)?;

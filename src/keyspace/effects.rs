@@ -2,6 +2,8 @@
 
 use super::Table;
 use super::entry::{Entry, KeyType, StringRef};
+use super::hash::hash_effects;
+use super::set::set_effects;
 use super::zset;
 use crate::effect::{Effect, Items};
 
@@ -14,13 +16,14 @@ pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)
     let key = entry.key();
     match entry.key_type() {
         KeyType::String => string_effects(entry, emit),
+        KeyType::Set => set_effects(entry, emit),
         KeyType::SortedSet => {
             if let Ok(zset) = entry.zset() {
                 zset::snapshot_effects(key, zset, emit);
             }
         }
         KeyType::List => list_effects(entry, emit),
-        KeyType::Hash | KeyType::Set => {}
+        KeyType::Hash => hash_effects(entry, emit),
     }
     let expires_at_ms = entry.expires_at_ms();
     if expires_at_ms.is_some() && entry.key_type() != KeyType::String {

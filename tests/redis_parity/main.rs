@@ -15,6 +15,7 @@
 )]
 
 mod families;
+mod geo;
 mod grammar;
 mod hyperloglog;
 mod known;
@@ -25,6 +26,7 @@ mod rng;
 mod sequences;
 mod server;
 mod table;
+mod zset;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -137,6 +139,16 @@ fn hyperloglog_streams_match() {
 #[test]
 fn list_streams_match() {
     stream_family(&lists::FAMILY);
+}
+
+#[test]
+fn zset_streams_match() {
+    stream_family(&zset::FAMILY);
+}
+
+#[test]
+fn geo_streams_match() {
+    stream_family(&geo::FAMILY);
 }
 
 #[test]
