@@ -49,6 +49,7 @@ pub use command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
 pub use command::list::{ListRead, LposOptions};
+pub use command::list_move::KeyAndElements;
 pub use command::list_write::ListWrite;
 pub use command::memory::MemoryRead;
 pub use command::object::ObjectRead;
