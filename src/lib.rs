@@ -43,6 +43,7 @@ pub use command::hash_ex::{HashExWrite, HashSetOptions};
 pub use command::hash_expire::{
     FieldExpire, FieldExpireIf, FieldTtl, HashExpireRead, HashExpireWrite,
 };
+pub use command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
 pub use command::object::ObjectRead;
@@ -69,6 +70,7 @@ pub use error::{CommandError, Error, StorageError};
 pub use keyspace::KeyType;
 pub use sys::clock::{Clock, ManualClock, SystemClock};
 pub use value::EncodingLimits;
+pub use value::zset::{LexBound, ScoreBound};
 
 /// The traits that give databases, snapshots and transactions their methods.
 pub mod prelude {
@@ -81,6 +83,7 @@ pub mod prelude {
     pub use crate::command::hash_counter::HashCounterWrite;
     pub use crate::command::hash_ex::HashExWrite;
     pub use crate::command::hash_expire::{HashExpireRead, HashExpireWrite};
+    pub use crate::command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
     pub use crate::command::key::{KeyRead, KeyWrite};
     pub use crate::command::object::ObjectRead;
     pub use crate::command::scan::ScanRead;

@@ -11,6 +11,7 @@ use nacredb::{CommandInfo, commands};
 const GROUPS: &[(&str, &str)] = &[
     ("string", "Strings"),
     ("bitmap", "Bitmaps"),
+    ("hyperloglog", "HyperLogLogs"),
     ("generic", "Keys of any type"),
     ("server", "The database as a whole"),
     ("connection", "Connection"),

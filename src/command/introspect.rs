@@ -250,7 +250,9 @@ fn info(spec: &'static CommandSpec) -> Reply {
 
 /// Where the keys stand, in the form that Redis 7 has for it.
 fn key_specification(spec: &CommandSpec) -> Option<Reply> {
-    let KeyPositions { first, last, step } = spec.keys;
+    let KeyPositions {
+        first, last, step, ..
+    } = spec.keys;
     if first == 0 {
         return None;
     }
@@ -306,6 +308,7 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + use<> 
         ("write", has(Flag::Write)),
         ("string", spec.group == "string"),
         ("bitmap", spec.group == "bitmap"),
+        ("hyperloglog", spec.group == "hyperloglog"),
         ("fast", fast),
         ("slow", !fast),
         ("dangerous", matches!(name, "FLUSHALL" | "FLUSHDB" | "KEYS")),
@@ -380,22 +383,17 @@ fn keys_of(words: &[&[u8]]) -> Result<Reply, CommandError> {
     let Ok(spec) = resolve(words) else {
         return refuse("ERR Invalid command specified");
     };
-    let KeyPositions { first, last, step } = spec.keys;
-    if first == 0 {
+    if !spec.keys.any() {
         return refuse("ERR The command has no key arguments");
     }
     if !spec.takes(words.len()) {
         return refuse("ERR Invalid number of arguments specified for command");
     }
-    let len = words.len() as i64;
-    let last = if last < 0 {
-        len + i64::from(last)
-    } else {
-        i64::from(last)
+    let Some(positions) = spec.keys.among(words) else {
+        return refuse("ERR Invalid arguments specified for command");
     };
-    let positions = (i64::from(first)..=last.min(len - 1)).step_by(step.max(1) as usize);
-    let word = |at: i64| Reply::Bulk(words[at as usize].to_vec());
-    Ok(Reply::Array(positions.map(word).collect()))
+    let keys = positions.into_iter().map(|at| words[at].to_vec().into());
+    Ok(Reply::Array(keys.collect()))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(crate) mod hash_all;
 pub(crate) mod hash_counter;
 pub(crate) mod hash_ex;
 pub(crate) mod hash_expire;
+pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
 pub(crate) mod object;
@@ -64,6 +65,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     hash_counter::COMMANDS,
     hash_ex::COMMANDS,
     hash_expire::COMMANDS,
+    hyperloglog::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

@@ -4,6 +4,7 @@ use super::args::Args;
 use super::reply::Reply;
 use super::run::Host;
 use crate::error::Error;
+use crate::value::number::parse_i64;
 
 /// What a command does to the database, as `COMMAND INFO` lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,12 @@ pub(crate) enum Flag {
     Fast,
     Loading,
     Stale,
+    /// May wait for another client.
+    Blocking,
+    /// Not for scripts.
+    NoScript,
+    /// Where its keys stand depends on its words.
+    MovableKeys,
 }
 
 impl Flag {
@@ -26,6 +33,9 @@ impl Flag {
             Self::Fast => "fast",
             Self::Loading => "loading",
             Self::Stale => "stale",
+            Self::Blocking => "blocking",
+            Self::NoScript => "noscript",
+            Self::MovableKeys => "movablekeys",
         }
     }
 }
@@ -37,6 +47,8 @@ pub(crate) struct KeyPositions {
     pub(crate) first: i32,
     pub(crate) last: i32,
     pub(crate) step: i32,
+    /// The word that says how many keys follow it; 0 for none.
+    pub(crate) count_at: usize,
 }
 
 impl KeyPositions {
@@ -44,15 +56,67 @@ impl KeyPositions {
         first: 0,
         last: 0,
         step: 0,
+        count_at: 0,
     };
     pub(crate) const FIRST: Self = Self {
         first: 1,
         last: 1,
         step: 1,
+        count_at: 0,
     };
 
     pub(crate) const fn range(first: i32, last: i32, step: i32) -> Self {
-        Self { first, last, step }
+        Self {
+            first,
+            last,
+            step,
+            count_at: 0,
+        }
+    }
+
+    /// As many keys as the word at `count_at` says, right after it.
+    pub(crate) const fn counted(count_at: usize) -> Self {
+        Self {
+            count_at,
+            ..Self::NONE
+        }
+    }
+
+    /// These, and as many keys as the word at `count_at` says, right after it.
+    pub(crate) const fn and_counted(self, count_at: usize) -> Self {
+        Self { count_at, ..self }
+    }
+
+    /// Whether a command has keys at all.
+    pub(crate) fn any(self) -> bool {
+        self.first > 0 || self.count_at > 0
+    }
+
+    /// The positions of the keys among a command's words, of which there are as many as its arity asks;
+    /// `None` if the count of keys is no number or past the words.
+    pub(crate) fn among(self, words: &[&[u8]]) -> Option<Vec<usize>> {
+        let len = words.len() as i64;
+        let last = match i64::from(self.last) {
+            last if last < 0 => len + last,
+            last => last,
+        };
+        let fixed = i64::from(self.first)..=last.min(len - 1);
+        let mut positions = Vec::new();
+        if self.first > 0 {
+            positions.extend(
+                fixed
+                    .step_by(self.step.max(1) as usize)
+                    .map(|at| at as usize),
+            );
+        }
+        if self.count_at > 0 {
+            let count = parse_i64(words.get(self.count_at)?)?;
+            let count = usize::try_from(count).ok().filter(|&count| count > 0)?;
+            let from = self.count_at + 1;
+            let to = from.checked_add(count).filter(|&to| to <= words.len())?;
+            positions.extend(from..to);
+        }
+        Some(positions)
     }
 }
 

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCall, WriteCall};
 use super::script::Numbers;
-use super::spec::{CommandSpec, Flag, KeyPositions};
+use super::spec::{CommandSpec, Flag};
 use super::{all, execute, find, resolve};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{
-    Batch, Entry, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut,
-    WriteTx,
+    Batch, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut,
+    WriteTx, effects,
 };
 use crate::value::EncodingLimits;
 
@@ -83,22 +83,18 @@ impl ShardSourceMut for Lent<'_> {
     }
 }
 
-/// Key, whether edited in place, deadline, value.
-type Dump = Vec<(Vec<u8>, bool, Option<u64>, Vec<u8>)>;
+/// Database, key, and the effects that make it.
+type Dump = Vec<(u8, Vec<u8>, Vec<u8>)>;
 
 fn dump(shards: &[Shard]) -> Dump {
-    let entry = |entry: Entry<'_>| {
-        let value = entry.string().expect("there are only strings").to_vec();
-        (
-            entry.key().to_vec(),
-            entry.is_edited(),
-            entry.expires_at_ms(),
-            value,
-        )
-    };
-    let tables = shards.iter().flat_map(Shard::tables);
-    let entries = tables.flat_map(|table| table.keys().iter());
-    let mut all: Dump = entries.map(|found| entry(Entry::new(found))).collect();
+    let mut all = Dump::new();
+    for (database, table) in shards.iter().flat_map(Shard::databases) {
+        for entry in effects::entries(table) {
+            let mut encoded = Batch::new(true);
+            effects::entry_effects(&entry, &mut |effect| encoded.record(effect));
+            all.push((database, entry.key().to_vec(), encoded.bytes));
+        }
+    }
     all.sort();
     all
 }
@@ -254,8 +250,24 @@ const KEYS: [&[u8]; 10] = [
     b"key", b"a", b"b", b"c", b"d", b"from", b"to", b"raw", b"", b"\xff\0",
 ];
 
+/// Redis's documentation groups.
+const GROUPS: [&str; 12] = [
+    "string",
+    "bitmap",
+    "list",
+    "hash",
+    "set",
+    "sorted-set",
+    "hyperloglog",
+    "geo",
+    "generic",
+    "transactions",
+    "server",
+    "connection",
+];
+
 /// Arguments that fit somewhere and nowhere.
-const GARBAGE: [&[u8]; 44] = [
+const GARBAGE: [&[u8]; 56] = [
     b"",
     b"key",
     b"a",
@@ -300,6 +312,18 @@ const GARBAGE: [&[u8]; 44] = [
     b"BIT",
     b"AND",
     b"NOT",
+    b"LEFT",
+    b"RIGHT",
+    b"BEFORE",
+    b"WITHSCORES",
+    b"LIMIT",
+    b"FIELDS",
+    b"BYSCORE",
+    b"BYLEX",
+    b"(1",
+    b"[a",
+    b"+",
+    b"2",
 ];
 
 fn example(spec: &CommandSpec) -> Vec<Vec<u8>> {
@@ -326,10 +350,7 @@ fn rows_are_complete_and_unique() {
                     .bytes()
                     .all(|b| b.is_ascii_uppercase() || b"|_".contains(&b))
         );
-        assert!(
-            ["string", "bitmap", "generic", "server", "connection"].contains(&spec.group),
-            "{name}"
-        );
+        assert!(GROUPS.contains(&spec.group), "{name}");
         assert_eq!(
             spec.since
                 .split('.')
@@ -438,8 +459,7 @@ fn key_positions_agree_with_the_keys_a_command_names() {
         let words = example(spec);
         drop(host.run(&words));
         let named = host.calls.named.take();
-        let KeyPositions { first, last, step } = spec.keys;
-        if first == 0 || host.calls.read.get() + host.calls.written.get() == 0 {
+        if !spec.keys.any() || host.calls.read.get() + host.calls.written.get() == 0 {
             let keyless = named.unwrap_or_default();
             assert!(
                 keyless.is_empty() || spec.subcommands().next().is_some(),
@@ -448,10 +468,9 @@ fn key_positions_agree_with_the_keys_a_command_names() {
             );
             continue;
         }
-        let len = words.len() as i32;
-        let last = if last < 0 { len + last } else { last };
-        let listed = (first..=last).step_by(step as usize);
-        let listed: BTreeSet<_> = listed.map(|at| words[at as usize].clone()).collect();
+        let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let positions = spec.keys.among(&slices).expect("examples are well-formed");
+        let listed: BTreeSet<_> = positions.into_iter().map(|at| words[at].clone()).collect();
         assert_eq!(named, Some(listed), "{}", spec.name);
     }
 }

@@ -41,7 +41,37 @@ pub(crate) const INLINE_VALUE_MAX: usize = if SMALL { 128 } else { 1024 };
 /// Keys up to this length lie in the leaf page itself; longer ones beside it.
 pub(crate) const INLINE_KEY_MAX: usize = if SMALL { 40 } else { 255 };
 
+/// The longest chunk of a sequence, in bytes: a page with what the allocator and `Arc` put before it.
+pub(crate) const CHUNK_BYTES: usize = if SMALL { 104 } else { 4072 };
+
+/// Longer items of a sequence lie alone.
+pub(crate) const CHUNK_ITEM_MAX: usize = if SMALL { 24 } else { 1024 };
+
+/// The most children of a sequence's node: few enough that copying a path stays cheap.
+pub(crate) const SEQUENCE_FANOUT: usize = if SMALL { 4 } else { 32 };
+
 const _: () = {
+    // Either half of a full chunk has room for one more item, wherever the cut between items falls.
+    assert!(CHUNK_BYTES / 2 + CHUNK_ITEM_MAX * 3 / 2 + 16 <= CHUNK_BYTES && CHUNK_BYTES < 1 << 16);
+    assert!(CHUNK_ITEM_MAX < 1 << 14 && SEQUENCE_FANOUT >= 4);
+};
+
+/// The longest block of a skip list, in bytes: copied whole by the first write under a clone.
+pub(crate) const BLOCK_BYTES_MAX: usize = if SMALL { 192 } else { 2048 };
+
+/// Blocks of a skip list grow by this many bytes.
+pub(crate) const BLOCK_STEP: usize = if SMALL { 32 } else { 256 };
+
+/// The most children of a branch of a skip list: a copied branch counts a reference for each.
+pub(crate) const FANOUT: usize = if SMALL { 8 } else { 32 };
+
+/// How much of a member a branch of a skip list keeps; equal scores with longer common beginnings cost
+/// a look into a block for each comparison.
+pub(crate) const PREFIX_BYTES: usize = if SMALL { 3 } else { 22 };
+
+const _: () = {
+    assert!(BLOCK_BYTES_MAX <= 1 << 14 && BLOCK_STEP >= 32 && BLOCK_BYTES_MAX >= 6 * BLOCK_STEP);
+    assert!(FANOUT >= 8 && FANOUT.is_multiple_of(4) && PREFIX_BYTES <= 255);
     assert!(STEP.is_power_of_two() && STEP >= LINE && MAX_STEPS <= 16 && INNER_BITS_MAX <= 6);
     assert!(MAX_GROUPS >= 1 && MAX_PAGE <= 1 << 15);
     assert!(INLINE_KEY_MAX <= 255 && INLINE_VALUE_MAX < 2048);

@@ -21,3 +21,13 @@ pub(crate) mod hash_trie;
 pub(crate) mod packed;
 mod pages;
 pub(crate) mod popcount;
+#[allow(
+    dead_code,
+    reason = "a structure's whole interface; its users take what they need"
+)]
+pub(crate) mod sequence;
+#[allow(
+    dead_code,
+    reason = "a structure's whole interface; its users take what they need"
+)]
+pub(crate) mod skiplist;

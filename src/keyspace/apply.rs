@@ -5,6 +5,7 @@
 //! 2. An effect that cannot have been recorded in this state is refused, not bent to fit.
 
 use super::tx::WriteTx;
+use super::zset;
 use crate::effect::Effect;
 
 /// The longest string any build accepts: what the sparse representation can address.
@@ -65,9 +66,21 @@ impl WriteTx<'_> {
             | Effect::ListRemove { .. }
             | Effect::ListSet { .. }
             | Effect::SetAdd { .. }
-            | Effect::SetRemove { .. }
-            | Effect::ZSetAdd { .. }
-            | Effect::ZSetRemove { .. } => return Err(Misfit),
+            | Effect::SetRemove { .. } => return Err(Misfit),
+            Effect::ZSetAdd { key, pairs } => {
+                if let Some(entry) = self.entry(key) {
+                    entry.zset().map_err(|_wrong_type| Misfit)?;
+                }
+                let items = zset::scored(pairs).ok_or(Misfit)?;
+                self.zset_add(key, &items);
+            }
+            Effect::ZSetRemove { key, members } => {
+                if let Some(entry) = self.entry(key) {
+                    entry.zset().map_err(|_wrong_type| Misfit)?;
+                }
+                let members: Vec<&[u8]> = members.iter().collect();
+                self.zset_remove(key, &members);
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::Table;
 use super::entry::{Entry, KeyType, StringRef};
 use super::hash::hash_effects;
+use super::zset;
 use crate::effect::Effect;
 
 /// Strings longer than this are written in pieces, so that a snapshot block stays bounded and the
@@ -15,7 +16,12 @@ pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)
     match entry.key_type() {
         KeyType::String => string_effects(entry, emit),
         KeyType::Hash => hash_effects(entry, emit),
-        KeyType::List | KeyType::Set | KeyType::SortedSet => {}
+        KeyType::SortedSet => {
+            if let Ok(zset) = entry.zset() {
+                zset::snapshot_effects(key, zset, emit);
+            }
+        }
+        KeyType::List | KeyType::Set => {}
     }
     let expires_at_ms = entry.expires_at_ms();
     if expires_at_ms.is_some() && entry.key_type() != KeyType::String {

@@ -19,6 +19,7 @@ pub(crate) mod shard;
 pub(crate) mod string;
 pub(crate) mod table;
 pub(crate) mod tx;
+mod zset;
 
 pub(crate) use apply::{Misfit, STRING_BYTES_LIMIT};
 pub use entry::KeyType;

@@ -2,8 +2,11 @@
 //!
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
+#[allow(dead_code, reason = "the commands that use it follow")]
+pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
+pub(crate) mod hyperloglog;
 pub(crate) mod lcs;
 pub(crate) mod list;
 #[allow(
@@ -17,6 +20,10 @@ pub(crate) mod set;
     reason = "the whole interface of a string; commands take what they need"
 )]
 pub(crate) mod string;
+#[allow(
+    dead_code,
+    reason = "the whole interface of a sorted set; commands take what they need"
+)]
 pub(crate) mod zset;
 
 use crate::ds::hash_trie::NO_DEADLINE;

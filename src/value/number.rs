@@ -214,20 +214,50 @@ fn round<F: Float>(literal: &Literal) -> Option<F> {
 /// `inf` and `infinity` in any case; no `nan`, no spaces, nothing that overflows or underflows to 0.
 pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
     let (negative, literal) = scan(text)?;
-    let magnitude = match &literal {
+    let (magnitude, in_range) = double(&literal);
+    in_range.then_some(if negative { -magnitude } else { magnitude })
+}
+
+/// Reads a double as C's `strtod` does when all of a text must be one: up to the first zero byte, after
+/// spaces, and a text of no bytes is 0; but no `nan`. So Redis reads the ends of ranges of scores, and what
+/// `SORT` sorts by. Says too whether the number is in range: if not it is an infinity, or 0.
+pub(crate) fn strtod(text: &[u8]) -> Option<(f64, bool)> {
+    let end = text.iter().position(|&byte| byte == 0);
+    let text = &text[..end.unwrap_or(text.len())];
+    if text.is_empty() {
+        return Some((0.0, true));
+    }
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let (_, text) = split_run(text, is_space);
+    let (negative, literal) = scan(text)?;
+    let (magnitude, in_range) = double(&literal);
+    Some((if negative { -magnitude } else { magnitude }, in_range))
+}
+
+/// The nearest double, and whether the literal is in range: no infinity that was not written as one, and
+/// no 0 that was not.
+fn double(literal: &Literal) -> (f64, bool) {
+    match literal {
         Literal::Decimal { digits, exponent } if !digits.is_empty() => {
             // Rust rounds correctly in linear time, but stops reading exponents at some length: so
             // give it the exponent of the first digit, which is small wherever it matters.
             let leading = (exponent + digits.len() as i64).clamp(-5000, 5000);
-            let value = format!("0.{digits}e{leading}").parse::<f64>().ok()?;
-            (value.is_finite() && value != 0.0).then_some(value)?
+            let value = format!("0.{digits}e{leading}").parse().unwrap_or(0.0);
+            (value, value.is_finite() && value != 0.0)
         }
         Literal::Infinity | Literal::Decimal { .. } | Literal::Hex { .. } => {
-            let bits = round::<Double>(&literal)?.to_bits();
-            f64::from_bits(u64::try_from(bits).ok()?)
+            let rounded = round::<Double>(literal).map(Double::to_bits);
+            match rounded.and_then(|bits| u64::try_from(bits).ok()) {
+                Some(bits) => (f64::from_bits(bits), true),
+                None => match literal {
+                    Literal::Hex { exponent, .. } if *exponent > 0 => (f64::INFINITY, false),
+                    Literal::Hex { .. } | Literal::Infinity | Literal::Decimal { .. } => {
+                        (0.0, false)
+                    }
+                },
+            }
         }
-    };
-    Some(if negative { -magnitude } else { magnitude })
+    }
 }
 
 /// Why [`incr_by_float`] refused.

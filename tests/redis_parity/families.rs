@@ -248,7 +248,7 @@ pub(crate) const KEYS: Family = Family {
         ("PING", 3, &[Maybe(50, &[Value])]),
         ("ECHO", 3, &[Value]),
         ("TIME", 1, &[]),
-        ("SELECT", 4, &[Int]),
+        ("SELECT", 4, &[Word(&["0", "16", "-1", "x"])]),
         (
             "COMMAND",
             3,

@@ -10,6 +10,8 @@ pub(crate) enum Agreement {
     Exact,
     /// The same elements in any order.
     Unordered,
+    /// The same pairs in any order: fields with their values, members with their scores.
+    UnorderedPairs,
     /// The same nil, or keys that both sides have.
     ExistingKey,
     /// The same error or two of the same shape; walked from cursor 0 to the end, the same keys.
@@ -61,6 +63,66 @@ const KNOWN: &[Known] = &[
         when: When::Always,
         agreement: Agreement::Scan,
         reason: "cursors and the order of keys depend on the table; what a whole walk finds does not",
+    },
+    Known {
+        name: "SMEMBERS",
+        when: When::Always,
+        agreement: Agreement::Unordered,
+        reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "SINTER",
+        when: When::Always,
+        agreement: Agreement::Unordered,
+        reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "SUNION",
+        when: When::Always,
+        agreement: Agreement::Unordered,
+        reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "SDIFF",
+        when: When::Always,
+        agreement: Agreement::Unordered,
+        reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "HKEYS",
+        when: When::Always,
+        agreement: Agreement::Unordered,
+        reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "HVALS",
+        when: When::Always,
+        agreement: Agreement::Unordered,
+        reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "HGETALL",
+        when: When::Always,
+        agreement: Agreement::UnorderedPairs,
+        reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "SSCAN",
+        when: When::Always,
+        agreement: Agreement::Scan,
+        reason: "cursors and order depend on the table; what a whole walk finds does not",
+    },
+    Known {
+        name: "HSCAN",
+        when: When::Always,
+        agreement: Agreement::Scan,
+        reason: "cursors and order depend on the table; what a whole walk finds does not",
+    },
+    Known {
+        name: "ZSCAN",
+        when: When::Always,
+        agreement: Agreement::Scan,
+        reason: "cursors and order depend on the table; what a whole walk finds does not",
     },
     Known {
         name: "RANDOMKEY",
@@ -190,6 +252,12 @@ impl Agreement {
                 }
                 _ => redis == ours,
             },
+            Self::UnorderedPairs => match (redis, ours) {
+                (Wire::Array(left), Wire::Array(right)) => {
+                    sorted_pairs(left) == sorted_pairs(right)
+                }
+                _ => redis == ours,
+            },
             Self::ExistingKey => match (redis, ours) {
                 (Wire::Bulk(_), Wire::Bulk(_)) => true,
                 _ => redis == ours,
@@ -260,6 +328,12 @@ fn sorted_texts(items: &[Wire]) -> Vec<String> {
     let mut texts: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
     texts.sort();
     texts
+}
+
+fn sorted_pairs(items: &[Wire]) -> Vec<String> {
+    let mut pairs: Vec<String> = items.chunks(2).map(|pair| format!("{pair:?}")).collect();
+    pairs.sort();
+    pairs
 }
 
 fn same_shape(left: &Wire, right: &Wire) -> bool {

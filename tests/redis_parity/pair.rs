@@ -185,17 +185,11 @@ impl Pair {
         found
     }
 
-    /// The commands that read the whole keyspace: every key, and of each its type, value, deadline
+    /// The commands that read the whole keyspace: every key, and of each its type, content, deadline
     /// and encoding.
     fn audit(&mut self) -> Vec<Command> {
         let words = |words: &[&[u8]]| words.iter().map(|word| word.to_vec()).collect();
         let mut commands: Vec<Command> = vec![words(&[b"KEYS", b"*"]), words(&[b"DBSIZE"])];
-        let questions: [&[&[u8]]; 4] = [
-            &[b"TYPE"],
-            &[b"GET"],
-            &[b"PEXPIRETIME"],
-            &[b"OBJECT", b"ENCODING"],
-        ];
         let Wire::Array(keys) = self.ask_redis(&["KEYS", "*"]) else {
             panic!("KEYS is not answered");
         };
@@ -203,11 +197,18 @@ impl Pair {
             let Wire::Bulk(key) = key else {
                 panic!("KEYS answers {key}");
             };
-            for question in questions {
-                let mut command: Command = words(question);
-                command.push(key.clone());
-                commands.push(command);
-            }
+            commands.push(words(&[b"TYPE", key]));
+            commands.push(words(&[b"PEXPIRETIME", key]));
+            commands.push(words(&[b"OBJECT", b"ENCODING", key]));
+            commands.push(match self.ask_redis(&[b"TYPE", key.as_slice()]) {
+                Wire::Status(kind) if kind == b"list" => words(&[b"LRANGE", key, b"0", b"-1"]),
+                Wire::Status(kind) if kind == b"hash" => words(&[b"HGETALL", key]),
+                Wire::Status(kind) if kind == b"set" => words(&[b"SMEMBERS", key]),
+                Wire::Status(kind) if kind == b"zset" => {
+                    words(&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"])
+                }
+                _ => words(&[b"GET", key]),
+            });
         }
         commands
     }
@@ -322,21 +323,28 @@ fn batch_end(commands: &[Command], start: usize) -> usize {
     }
 }
 
-/// Every key a `SCAN` with these options finds from cursor 0 to the end, sorted, once each.
+/// Everything a `SCAN` or one of its kin with these options finds from cursor 0 to the end, sorted,
+/// once each.
 fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
     let mut command = command.clone();
-    command[1] = b"0".to_vec();
-    let mut keys = BTreeSet::new();
+    let cursor_at = if is(&command, "SCAN") { 1 } else { 2 };
+    let step = if is(&command, "HSCAN") || is(&command, "ZSCAN") {
+        2
+    } else {
+        1
+    };
+    command[cursor_at] = b"0".to_vec();
+    let mut found_all = BTreeSet::new();
     for _ in 0..100_000 {
         let reply = ask(&command);
         let Some((cursor, found)) = scan_reply(&reply) else {
             return reply;
         };
-        keys.extend(found.into_iter().map(<[u8]>::to_vec));
+        found_all.extend(found.chunks(step).map(|item| item.concat()));
         if cursor == b"0" {
-            return Wire::Array(keys.into_iter().map(Wire::Bulk).collect());
+            return Wire::Array(found_all.into_iter().map(Wire::Bulk).collect());
         }
-        command[1] = cursor.to_vec();
+        command[cursor_at] = cursor.to_vec();
     }
     Wire::Error(b"the walk does not end".to_vec())
 }

@@ -36,7 +36,7 @@ impl RedisServer {
         let spawned = Command::new("redis-server")
             .args(["--port", "0", "--save", "", "--appendonly", "no"])
             // One database: ours has one.
-            .args(["--databases", "1", "--enable-debug-command", "yes"])
+            .args(["--databases", "16", "--enable-debug-command", "yes"])
             .arg("--unixsocket")
             .arg(directory.path().join("redis.sock"))
             .arg("--dir")
