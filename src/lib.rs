@@ -46,6 +46,8 @@ pub use command::hash_expire::{
 pub use command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
 pub use command::introspect::{CommandInfo, commands};
 pub use command::key::{KeyRead, KeyWrite};
+pub use command::list::{ListRead, LposOptions};
+pub use command::list_write::ListWrite;
 pub use command::object::ObjectRead;
 pub use command::reply::Reply;
 pub use command::run::{RunRead, RunWrite};
@@ -67,7 +69,7 @@ pub use engine::snapshot::Snapshot;
 pub use engine::stats::{FileStats, Stats};
 pub use engine::transaction::Transaction;
 pub use error::{CommandError, Error, StorageError};
-pub use keyspace::KeyType;
+pub use keyspace::{KeyType, Side};
 pub use sys::clock::{Clock, ManualClock, SystemClock};
 pub use value::EncodingLimits;
 pub use value::zset::{LexBound, ScoreBound};
@@ -85,6 +87,8 @@ pub mod prelude {
     pub use crate::command::hash_expire::{HashExpireRead, HashExpireWrite};
     pub use crate::command::hyperloglog::{HyperLogLogRead, HyperLogLogWrite};
     pub use crate::command::key::{KeyRead, KeyWrite};
+    pub use crate::command::list::ListRead;
+    pub use crate::command::list_write::ListWrite;
     pub use crate::command::object::ObjectRead;
     pub use crate::command::scan::ScanRead;
     pub use crate::command::server::{ServerRead, ServerWrite};

@@ -25,6 +25,9 @@ pub(crate) mod hash_expire;
 pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod list_move;
+pub(crate) mod list_write;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -60,12 +63,15 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
+    list::COMMANDS,
+    list_write::COMMANDS,
+    list_move::COMMANDS,
+    hyperloglog::COMMANDS,
     hash::COMMANDS,
     hash_all::COMMANDS,
     hash_counter::COMMANDS,
     hash_ex::COMMANDS,
     hash_expire::COMMANDS,
-    hyperloglog::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

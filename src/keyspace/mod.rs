@@ -15,6 +15,8 @@ pub(crate) mod entry;
 pub(crate) mod expiry;
 pub(crate) mod hash;
 pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod set;
 pub(crate) mod shard;
 pub(crate) mod string;
 pub(crate) mod table;
@@ -25,6 +27,7 @@ pub(crate) use apply::{Misfit, STRING_BYTES_LIMIT};
 pub use entry::KeyType;
 pub(crate) use entry::{Entry, StringRef};
 pub(crate) use hash::FieldRef;
+pub use list::Side;
 pub(crate) use shard::{DATABASES, Layout, Shard};
 pub(crate) use table::Table;
 pub(crate) use tx::{

@@ -7,6 +7,7 @@ pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
 pub(crate) mod hyperloglog;
+pub(crate) mod intset;
 pub(crate) mod lcs;
 pub(crate) mod list;
 #[allow(
@@ -15,6 +16,7 @@ pub(crate) mod list;
 )]
 pub(crate) mod number;
 pub(crate) mod set;
+pub(crate) mod set_ops;
 #[allow(
     dead_code,
     reason = "the whole interface of a string; commands take what they need"
