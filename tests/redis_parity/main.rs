@@ -16,6 +16,7 @@
 
 mod families;
 mod grammar;
+mod hash;
 mod hyperloglog;
 mod known;
 mod pair;
@@ -34,7 +35,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 6;
+const TESTS: usize = 7;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -126,6 +127,11 @@ fn bitmap_streams_match() {
 #[test]
 fn key_streams_match() {
     stream_family(&families::KEYS);
+}
+
+#[test]
+fn hash_streams_match() {
+    stream_family(&hash::FAMILY);
 }
 
 #[test]
