@@ -240,14 +240,16 @@ impl Pair {
                 }
             }
             (Agreement::HashOrder { .. }, _, _) if redis != ours => {
-                let encoding = self.ask_redis(&[b"OBJECT", b"ENCODING", command[1].as_slice()]);
+                let words: [&[u8]; 3] = [b"OBJECT", b"ENCODING", &command[1]];
+                let encoding = self.ask_redis(&words);
                 match encoding == Wire::Bulk(b"listpack".to_vec()) {
                     true => Err((redis, ours)),
                     false => Ok(()),
                 }
             }
             (Agreement::ChosenFields, Wire::Bulk(_) | Wire::Array(_), _) => {
-                let whole = self.ask_redis(&[b"HGETALL", command[1].as_slice()]);
+                let words: [&[u8]; 2] = [b"HGETALL", &command[1]];
+                let whole = self.ask_redis(&words);
                 let with_values = command.len() == 4;
                 match chosen_from(&whole, &ours, with_values) {
                     true => Ok(()),
@@ -328,7 +330,7 @@ fn chosen_from(whole: &Wire, chosen: &Wire, with_values: bool) -> bool {
     if with_values {
         return chosen.chunks(2).all(|pair| known.contains(&pair));
     }
-    let is_field = |field| known.iter().any(|pair| pair[0] == *field);
+    let is_field = |field: &Wire| known.iter().any(|pair| pair[0] == *field);
     chosen.iter().all(is_field)
 }
 

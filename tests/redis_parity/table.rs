@@ -44,7 +44,12 @@ pub(crate) fn compare(pair: &mut Pair) {
 /// Whether a command came with a Redis after 7.0, which is what is asked.
 fn is_newer(name: &[u8]) -> bool {
     let row = nacredb::commands().find(|row| row.name().as_bytes().eq_ignore_ascii_case(name));
-    row.is_some_and(|row| !matches!(row.since().as_bytes(), [b'0'..=b'6', ..] | [b'7', b'.', b'0', ..]))
+    row.is_some_and(|row| {
+        !matches!(
+            row.since().as_bytes(),
+            [b'0'..=b'6', ..] | [b'7', b'.', b'0', ..]
+        )
+    })
 }
 
 /// The compared part of the only row in a reply, flags sorted.
