@@ -1,10 +1,10 @@
-//! The forms of the hash commands that both sides have. Few fields have the lengths about the limit of
+//! The forms of the hash commands that both sides have. Few fields are as long as the limit of
 //! a `listpack`, so that hashes of either encoding are met; few commands set many fields.
 
 use super::families::Family;
 use super::grammar::Arg::{
     self, AtMillis, Bytes, Count, Cursor, Element, Float, Int, Key, Keys, Maybe, Options, Pattern,
-    Repeat, Seconds, Value, Word,
+    Repeat, Seconds, Text, Value, Word,
 };
 
 const LONG: [u8; 64] = [b'L'; 64];
@@ -34,6 +34,9 @@ const FIELD: Arg = Bytes(&[
     b"float",
 ]);
 const RARE_FIELD: Arg = Bytes(&[&LONG, &LONGER, b"f", b"g"]);
+
+/// A hash that passes the number of fields of a `listpack` again and again.
+const WIDE: Arg = Word(&["wide"]);
 
 /// No large negative count: the server would answer for hours.
 const RANDOM_COUNT: Arg = Bytes(&[
@@ -108,6 +111,15 @@ pub(crate) const FAMILY: Family = Family {
             ],
         ),
         ("HSCAN", 16, &[Key, Cursor, SCAN_OPTIONS]),
+        ("HSET", 6, &[WIDE, Repeat(300, &[Element, Text])]),
+        ("HDEL", 6, &[WIDE, Repeat(300, &[Element])]),
+        ("HMGET", 6, &[WIDE, Repeat(20, &[Element])]),
+        ("HGETALL", 4, &[WIDE]),
+        ("HSCAN", 3, &[WIDE, Cursor, SCAN_OPTIONS]),
+        ("HRANDFIELD", 3, &[WIDE, RANDOM_COUNT]),
+        ("HLEN", 4, &[WIDE]),
+        ("OBJECT", 6, &[Word(&["ENCODING"]), WIDE]),
+        ("DEL", 1, &[WIDE]),
         ("OBJECT", 40, &[Word(&["ENCODING"]), Key]),
         ("OBJECT", 3, &[Word(&["REFCOUNT"]), Key]),
         ("TYPE", 8, &[Key]),

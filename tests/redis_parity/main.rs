@@ -15,16 +15,19 @@
 )]
 
 mod families;
+mod geo;
 mod grammar;
 mod hash;
 mod hyperloglog;
 mod known;
+mod lists;
 mod pair;
 mod resp;
 mod rng;
 mod sequences;
 mod server;
 mod table;
+mod zset;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -137,6 +140,21 @@ fn hash_streams_match() {
 #[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
+}
+
+#[test]
+fn list_streams_match() {
+    stream_family(&lists::FAMILY);
+}
+
+#[test]
+fn zset_streams_match() {
+    stream_family(&zset::FAMILY);
+}
+
+#[test]
+fn geo_streams_match() {
+    stream_family(&geo::FAMILY);
 }
 
 #[test]
