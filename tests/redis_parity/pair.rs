@@ -402,6 +402,7 @@ fn wire(reply: Reply) -> Wire {
         Reply::Int(number) => Wire::Int(number),
         Reply::Bulk(bytes) => Wire::Bulk(bytes),
         Reply::Array(items) => Wire::Array(items.into_iter().map(wire).collect()),
+        Reply::Error(error) => Wire::Error(error_line(&error.to_string())),
         Reply::Map(pairs) => {
             let flat = pairs.into_iter().flat_map(|(key, value)| [key, value]);
             Wire::Array(flat.map(wire).collect())
