@@ -39,7 +39,7 @@ pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
 pub use command::geo::{GeoAddOptions, GeoRead, GeoUnit, GeoWrite};
 pub use command::geo_search::{GeoFound, GeoSearch, GeoSearchRead, GeoSearchWrite};
 pub use command::hash::{HashRead, HashWrite};
-pub use command::hash_all::HashAllRead;
+pub use command::hash_all::{FieldValue, HashAllRead};
 pub use command::hash_counter::HashCounterWrite;
 pub use command::hash_ex::{HashExWrite, HashSetOptions};
 pub use command::hash_expire::{
