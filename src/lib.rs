@@ -56,6 +56,7 @@ pub use command::run::{RunRead, RunWrite};
 pub use command::scan::{ScanOptions, ScanRead};
 pub use command::scan_elements::ElementScanOptions;
 pub use command::server::{ServerRead, ServerWrite};
+pub use command::sort::{SortOptions, SortRead, SortWrite};
 pub use command::string::{StringRead, StringWrite};
 pub use command::string_counter::CounterWrite;
 pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
@@ -100,6 +101,7 @@ pub mod prelude {
     pub use crate::command::object::ObjectRead;
     pub use crate::command::scan::ScanRead;
     pub use crate::command::server::{ServerRead, ServerWrite};
+    pub use crate::command::sort::{SortRead, SortWrite};
     pub use crate::command::string::{StringRead, StringWrite};
     pub use crate::command::string_counter::CounterWrite;
     pub use crate::command::string_lcs::LcsRead;

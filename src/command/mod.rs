@@ -38,6 +38,7 @@ pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod sort;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -89,6 +90,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    sort::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
 ];
