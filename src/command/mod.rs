@@ -30,6 +30,7 @@ pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod list_move;
 pub(crate) mod list_write;
+pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -39,6 +40,10 @@ pub(crate) mod scan_elements;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod sort;
+pub(crate) mod set;
+pub(crate) mod set_join;
+pub(crate) mod set_random;
+pub(crate) mod set_scan;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -48,16 +53,18 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+pub(crate) mod zset;
 pub(crate) mod zset_algebra;
 pub(crate) mod zset_bounds;
 pub(crate) mod zset_random;
 pub(crate) mod zset_range;
 pub(crate) mod zset_remove;
+pub(crate) mod zset_write;
 
 use args::{Args, clip, printable};
 use reply::Reply;
 use run::Host;
-use spec::CommandSpec;
+use spec::{CommandSpec, Flag};
 
 use crate::error::{CommandError, Error};
 
@@ -86,11 +93,18 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     hash_counter::COMMANDS,
     hash_ex::COMMANDS,
     hash_expire::COMMANDS,
+    zset::COMMANDS,
+    zset_write::COMMANDS,
+    set::COMMANDS,
+    set_random::COMMANDS,
+    set_join::COMMANDS,
+    set_scan::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
     sort::COMMANDS,
+    memory::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
 ];
@@ -157,6 +171,10 @@ pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> 
     let spec = resolve(words)?;
     if !spec.takes(words.len()) {
         return Err(CommandError::WrongArity(spec.lower_name().into()).into());
+    }
+    // Before the arguments are looked at, as in Redis.
+    if spec.flags.contains(&Flag::DenyOom) {
+        host.make_room()?;
     }
     (spec.call)(Args::new(words), host)
 }

@@ -8,6 +8,7 @@
     reason = "a structure's whole interface; its users take what they need"
 )]
 pub(crate) mod bits;
+pub(crate) mod census;
 mod config;
 #[allow(
     dead_code,

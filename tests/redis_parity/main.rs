@@ -19,12 +19,14 @@ mod geo;
 mod grammar;
 mod hyperloglog;
 mod known;
+mod lists;
 mod pair;
 mod resp;
 mod rng;
 mod sequences;
 mod server;
 mod table;
+mod zset;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -132,6 +134,16 @@ fn key_streams_match() {
 #[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
+}
+
+#[test]
+fn list_streams_match() {
+    stream_family(&lists::FAMILY);
+}
+
+#[test]
+fn zset_streams_match() {
+    stream_family(&zset::FAMILY);
 }
 
 #[test]
