@@ -62,6 +62,7 @@ pub use command::set::{SetRead, SetWrite};
 pub use command::set_join::{SetJoinRead, SetJoinWrite};
 pub use command::set_random::{SetRandomRead, SetRandomWrite};
 pub use command::set_scan::{SScanOptions, SetScanRead};
+pub use command::sort::{SortOptions, SortRead, SortWrite};
 pub use command::string::{StringRead, StringWrite};
 pub use command::string_counter::CounterWrite;
 pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
@@ -113,6 +114,7 @@ pub mod prelude {
     pub use crate::command::set_join::{SetJoinRead, SetJoinWrite};
     pub use crate::command::set_random::{SetRandomRead, SetRandomWrite};
     pub use crate::command::set_scan::SetScanRead;
+    pub use crate::command::sort::{SortRead, SortWrite};
     pub use crate::command::string::{StringRead, StringWrite};
     pub use crate::command::string_counter::CounterWrite;
     pub use crate::command::string_lcs::LcsRead;
