@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use super::reply::Reply;
-use super::run::{Host, Keys, ReadCall, WriteCall};
+use super::run::{Host, Keys, ReadCall, Step, WriteCall};
 use super::script::Numbers;
 use super::spec::{CommandSpec, Flag};
 use super::{all, execute, find, resolve};
@@ -136,6 +136,12 @@ impl RecordingHost {
             tx.expire(b"b", Some(NOW_MS + 500));
             tx.expire(b"to", Some(NOW_MS - 500));
             tx.write_string(b"raw", 3, b"edited");
+            let members: Vec<(f64, &[u8])> =
+                KEYS.iter().map(|&key| (key.len() as f64, key)).collect();
+            tx.zset_add(b"zset", &members);
+            tx.set_add(b"set", &[b"member", b"1", b"", &long, b"key"]);
+            tx.set_add(b"other", &[b"1", b"2"]);
+            tx.expire(b"other", Some(NOW_MS + 500));
             for key in [b"list".as_slice(), b"from"] {
                 tx.erase(key);
                 let elements = [&b"a"[..], b"1", b"", b"a", &long, b"key", b"a"];
@@ -216,6 +222,10 @@ impl RecordingHost {
 }
 
 impl Host for RecordingHost {
+    fn transact(&self, _step: Step<'_>) -> Result<Reply, Error> {
+        Ok(Reply::ok())
+    }
+
     fn database(&self) -> u8 {
         0
     }

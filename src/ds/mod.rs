@@ -21,6 +21,7 @@ pub(crate) mod hash_trie;
 )]
 pub(crate) mod packed;
 mod pages;
+pub(crate) mod partial_sort;
 pub(crate) mod popcount;
 #[allow(
     dead_code,

@@ -221,6 +221,15 @@ impl ReachMut<'_> {
             Self::Many(shards) => ReachMut::Many(&mut **shards),
         }
     }
+
+    /// The same shards, to read.
+    #[inline]
+    pub(crate) fn as_read(&self) -> Reach<'_> {
+        match self {
+            Self::One { shard, hash } => Reach::One { shard, hash: *hash },
+            Self::Many(shards) => Reach::Many(&**shards),
+        }
+    }
 }
 
 /// What a writing command sees. Every mutator is a method of this type in one of the type files
@@ -246,10 +255,7 @@ impl WriteTx<'_> {
     /// This operation's reading half.
     pub(crate) fn as_read(&self) -> ReadTx<'_> {
         ReadTx {
-            reach: match &self.reach {
-                ReachMut::One { shard, hash } => Reach::One { shard, hash: *hash },
-                ReachMut::Many(shards) => Reach::Many(&**shards),
-            },
+            reach: self.reach.as_read(),
             layout: self.layout,
             now: self.now,
             rules: self.rules,
@@ -281,14 +287,6 @@ impl WriteTx<'_> {
             }
         };
         (shard.table_mut(database), hash)
-    }
-
-    /// Runs `work` on another database.
-    pub(crate) fn in_database<R>(&mut self, database: u8, work: impl FnOnce(&mut Self) -> R) -> R {
-        let selected = std::mem::replace(&mut self.batch.database, database);
-        let result = work(self);
-        self.batch.database = selected;
-        result
     }
 
     /// Every shard the operation may touch.

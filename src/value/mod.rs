@@ -2,7 +2,6 @@
 //!
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
-#[allow(dead_code, reason = "the commands that use it follow")]
 pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
@@ -30,6 +29,7 @@ pub(crate) mod zset;
 
 use crate::ds::census::Census;
 use crate::ds::hash_trie::NO_DEADLINE;
+pub(crate) use crate::ds::partial_sort::partial_sort;
 
 pub(crate) use hash::HashValue;
 pub(crate) use list::ListValue;

@@ -44,6 +44,9 @@ use crate::ds::pages::{Leaf, LeafMut, LeafRef, NodePtr, View, ViewMut, equal_byt
 pub(super) const GROUP_SLOTS: usize = 21;
 /// The most entries of a leaf.
 pub(super) const LEAF_SLOTS: usize = MAX_GROUPS * GROUP_SLOTS;
+/// The entries at which a leaf with every group counts as full: where entries are so short that groups
+/// and not bytes run out, a search for a key that is not there would pass over most groups.
+const LEAF_FULL: usize = LEAF_SLOTS - LEAF_SLOTS / 8;
 
 const CONTROL: usize = GROUP_SLOTS;
 const OFFSETS: usize = GROUP_SLOTS + 1;
@@ -465,7 +468,7 @@ pub(super) struct Removed<L> {
 enum NoRoom {
     /// This many bytes are needed beyond those in use.
     Bytes(usize),
-    /// Every group is full; and this many bytes are needed too.
+    /// The groups are full; and this many bytes are needed too.
     Index(usize),
 }
 
@@ -564,6 +567,15 @@ fn claim_slot<L>(page: &mut Page<L>, groups: usize, hash: u64, offset: usize) {
     }
 }
 
+/// How many entries a leaf of these groups takes.
+fn slots_of(groups: usize) -> usize {
+    if groups == MAX_GROUPS {
+        LEAF_FULL
+    } else {
+        groups * GROUP_SLOTS
+    }
+}
+
 /// Places an entry whose key the leaf does not have.
 fn place_new<'a, L>(
     leaf: LeafMut<'_, Side<L>>,
@@ -573,7 +585,7 @@ fn place_new<'a, L>(
     let LeafMut { page, groups } = leaf;
     let len = entry.len(&value);
     let offset = usize::from(page.used);
-    if usize::from(page.count) >= groups * GROUP_SLOTS {
+    if usize::from(page.count) >= slots_of(groups) {
         return Err((NoRoom::Index(len), value));
     }
     if len > page.bytes.len() - offset {
