@@ -269,6 +269,10 @@ impl WriteCommand for HSet<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         tx.as_read().hash(self.key)?;
         check_words(tx.rules, self.pairs)?;
@@ -290,6 +294,10 @@ impl WriteCommand for HSetNx<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
