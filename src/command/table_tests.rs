@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use super::reply::Reply;
-use super::run::{Host, Keys, ReadCall, WriteCall};
+use super::run::{Host, Keys, ReadCall, Step, WriteCall};
 use super::script::Numbers;
 use super::spec::{CommandSpec, Flag};
 use super::{all, execute, find, resolve};
@@ -222,6 +222,10 @@ impl RecordingHost {
 }
 
 impl Host for RecordingHost {
+    fn transact(&self, _step: Step<'_>) -> Result<Reply, Error> {
+        Ok(Reply::ok())
+    }
+
     fn database(&self) -> u8 {
         0
     }
