@@ -21,6 +21,10 @@ use crate::storage::os::OsStorage;
 use crate::storage::{CompactionReport, OpenReport};
 use crate::sys::clock::Clock;
 
+mod session;
+
+pub use session::Session;
+
 /// A database: a handle that clones cheaply and may be used from any thread.
 #[derive(Debug, Clone)]
 pub struct Db {
@@ -347,6 +351,13 @@ impl Db {
     pub fn execute<A: AsRef<[u8]>>(&self, words: &[A]) -> Result<Reply, Error> {
         let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
         command::execute(&words, self)
+    }
+
+    /// A session: it selects databases, queues commands between `MULTI` and `EXEC`, and watches keys, as
+    /// a connection to Redis does. It begins in this handle's database.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.clone())
     }
 
     /// The keyspace at this moment: readable from any thread, unaffected by later writes.

@@ -43,6 +43,7 @@ pub(crate) mod set;
 pub(crate) mod set_join;
 pub(crate) mod set_random;
 pub(crate) mod set_scan;
+pub(crate) mod sort;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -52,9 +53,9 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+pub(crate) mod transaction;
 pub(crate) mod zset;
 pub(crate) mod zset_algebra;
-pub(crate) mod zset_bounds;
 pub(crate) mod zset_random;
 pub(crate) mod zset_range;
 pub(crate) mod zset_remove;
@@ -102,7 +103,9 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    sort::COMMANDS,
     memory::COMMANDS,
+    transaction::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
 ];
@@ -164,17 +167,36 @@ pub(crate) fn resolve(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandEr
     }
 }
 
-/// Runs a command given in words on `host`.
-pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
+/// The row that a command given in words runs, if their number fits it.
+pub(crate) fn check(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandError> {
     let spec = resolve(words)?;
     if !spec.takes(words.len()) {
-        return Err(CommandError::WrongArity(spec.lower_name().into()).into());
+        return Err(CommandError::WrongArity(spec.lower_name().into()));
     }
-    // Before the arguments are looked at, as in Redis.
+    Ok(spec)
+}
+
+/// Runs a command given in words on `host`.
+pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
+    run_checked(check(words)?, words, host)
+}
+
+/// Runs a command that was checked.
+pub(crate) fn run_checked(
+    spec: &CommandSpec,
+    words: &[&[u8]],
+    host: &dyn Host,
+) -> Result<Reply, Error> {
+    make_room(spec, host)?;
+    (spec.call)(Args::new(words), host)
+}
+
+/// Makes room for a command that may need memory: before its arguments are looked at, as in Redis.
+pub(crate) fn make_room(spec: &CommandSpec, host: &dyn Host) -> Result<(), Error> {
     if spec.flags.contains(&Flag::DenyOom) {
         host.make_room()?;
     }
-    (spec.call)(Args::new(words), host)
+    Ok(())
 }
 
 /// Redis's text for a name that is no command: 128 bytes of it, and of all arguments together about as

@@ -146,6 +146,36 @@ pub(crate) trait Host {
 
     /// The logical database that commands work in.
     fn database(&self) -> u8;
+
+    /// Takes a step of the caller's own transaction. Only a session has one.
+    fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {
+        Err(step.refusal())
+    }
+}
+
+/// What a caller that speaks in words does with its transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step<'a> {
+    Multi,
+    Exec,
+    Discard,
+    /// With the keys to watch.
+    Watch(&'a [&'a [u8]]),
+    Unwatch,
+}
+
+impl Step<'_> {
+    /// What handles without a session of their own answer.
+    pub(crate) fn refusal(self) -> Error {
+        let name = match self {
+            Self::Multi => "MULTI",
+            Self::Exec => "EXEC",
+            Self::Discard => "DISCARD",
+            Self::Watch(_) => "WATCH",
+            Self::Unwatch => "UNWATCH",
+        };
+        CommandError::Other(format!("ERR {name} needs a session of its own").into()).into()
+    }
 }
 
 impl dyn Host + '_ {

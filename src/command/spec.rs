@@ -21,6 +21,8 @@ pub(crate) enum Flag {
     NoScript,
     /// Where its keys stand depends on its words.
     MovableKeys,
+    AllowBusy,
+    SkipSlowlog,
 }
 
 impl Flag {
@@ -36,6 +38,8 @@ impl Flag {
             Self::Blocking => "blocking",
             Self::NoScript => "noscript",
             Self::MovableKeys => "movablekeys",
+            Self::AllowBusy => "allow_busy",
+            Self::SkipSlowlog => "skip_slowlog",
         }
     }
 }

@@ -201,7 +201,7 @@ impl Engine {
             batch: &mut batch,
         });
         std::mem::forget(poison);
-        (result, self.log_batch(batch))
+        (result, self.log_batch(batch, reach.as_read()))
     }
 
     /// A batch that records if there is a log or somebody observes. The shards it is going to change are
@@ -216,13 +216,14 @@ impl Engine {
         batch
     }
 
-    /// Places a batch in the log and hands it to the observers. The shards it changed are still locked.
+    /// Places a batch in the log and hands it to the observers. The shards it changed, `after`, are still
+    /// locked.
     #[inline]
-    pub(crate) fn log_batch(&self, batch: Batch) -> Pending {
+    pub(crate) fn log_batch(&self, batch: Batch, after: Reach<'_>) -> Pending {
         let appended = if batch.count == 0 || !batch.recording {
             Ok(None)
         } else if self.observers.any() {
-            self.append_observed(&batch)
+            self.append_observed(&batch, after)
         } else if let Some(log) = self.log() {
             self.append(log, &batch)
                 .map(|appended| Some(appended.end_lsn))

@@ -20,6 +20,7 @@ pub(crate) mod stats;
 pub(crate) mod syncer;
 pub(crate) mod transaction;
 pub(crate) mod uses;
+pub(crate) mod watch;
 
 use std::sync::{Arc, Weak};
 

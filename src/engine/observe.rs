@@ -11,7 +11,8 @@
 //!    append and the hand-over.
 //! 3. Without observers a batch costs one relaxed load.
 //!
-//! It never waits for a shard: the lock order is gate, shards ascending, feeds, log, waiters.
+//! It never waits for a shard: the lock order is gate, shards ascending, feeds, log,
+//! watches and waiters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,9 +21,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::Engine;
+use super::watch::Watches;
 use crate::effect::codec;
 use crate::error::StorageError;
-use crate::keyspace::Batch;
+use crate::keyspace::{Batch, Reach};
 
 /// One committed batch: the effects of a command or of a whole transaction.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,8 @@ pub(crate) struct Observers {
     /// How many of them are feeds. Changes under the lock of `feeds` and all shards, or to fewer.
     feed_count: AtomicUsize,
     feeds: Mutex<Vec<Arc<dyn Feed>>>,
+    /// Keys that sessions watch.
+    pub(super) watches: Watches,
     /// Where the log would end, if there is none: bytes handed over so far.
     memory_lsn: AtomicU64,
 }
@@ -69,6 +73,16 @@ impl Observers {
         // The shard's lock orders this after the registration of whoever observes the shard.
         self.count.load(Ordering::Relaxed) != 0
     }
+
+    /// One more observes something, from under the lock of the shard it lies in.
+    pub(super) fn joined(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many observe nothing any more.
+    pub(super) fn left(&self, gone: usize) {
+        self.count.fetch_sub(gone, Ordering::Relaxed);
+    }
 }
 
 impl Engine {
@@ -80,7 +94,7 @@ impl Engine {
         let mut feeds = observers.feeds.lock();
         feeds.push(feed);
         observers.feed_count.store(feeds.len(), Ordering::Relaxed);
-        observers.count.fetch_add(1, Ordering::Relaxed);
+        observers.joined();
         Ok(self.observed_lsn())
     }
 
@@ -92,7 +106,7 @@ impl Engine {
         feeds.retain(|other| !Arc::ptr_eq(other, feed));
         let gone = before - feeds.len();
         observers.feed_count.store(feeds.len(), Ordering::Relaxed);
-        observers.count.fetch_sub(gone, Ordering::Relaxed);
+        observers.left(gone);
     }
 
     /// The LSN of the next batch. Under all shards' locks it stays so.
@@ -103,10 +117,14 @@ impl Engine {
         }
     }
 
-    /// Places a batch in the log, if there is one, and hands it to the observers. The shards it changed
-    /// are still locked.
+    /// Places a batch in the log, if there is one, and hands it to the observers. The shards it changed,
+    /// `after`, are still locked.
     #[cold]
-    pub(super) fn append_observed(&self, batch: &Batch) -> Result<Option<u64>, StorageError> {
+    pub(super) fn append_observed(
+        &self,
+        batch: &Batch,
+        after: Reach<'_>,
+    ) -> Result<Option<u64>, StorageError> {
         let observers = &self.observers;
         let feeds =
             (observers.feed_count.load(Ordering::Relaxed) != 0).then(|| observers.feeds.lock());
@@ -129,6 +147,10 @@ impl Engine {
         if let Some(feeds) = feeds {
             feeds.iter().for_each(|feed| feed.committed(&committed));
         }
+        let now_ms = || self.clock.now_ms();
+        observers
+            .watches
+            .committed(&committed, after, &self.layout, &now_ms);
         Ok(logged)
     }
 }

@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::gate::GateGuard;
-use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Usage};
+use super::watch::Watch;
+use crate::command::reply::Reply;
+use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Step, Usage};
 use crate::command::run::{WriteCall, WriteCommand};
 use crate::command::server::check_database;
 use crate::error::{CommandError, Error, StorageError};
@@ -77,10 +79,45 @@ impl Engine {
         body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         self.check_writable().map_err(Error::from)?;
-        let gate = self.gate.wait().map_err(Error::from)?;
-        // Somebody may begin to observe a shard before the commit.
+        let transaction = self.begin(database).map_err(Error::from)?;
+        let result = body(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Runs `body` as one transaction if no watched key has been touched; says `None` if one was. The
+    /// watch ends. A body that only reads runs where nothing can be written, too.
+    pub(crate) fn transaction_if_untouched<R, E: From<Error>>(
+        &self,
+        database: u8,
+        watch: &mut Watch,
+        body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<Option<R>, E> {
+        self.check_readable().map_err(Error::from)?;
+        if watch.is_touched() {
+            watch.clear();
+            return Ok(None);
+        }
+        let transaction = self.begin(database).map_err(Error::from)?;
+        // Whoever touches a watched key from here on waits for the transaction's end.
+        for key in watch.keys() {
+            transaction.touch(&Keys::One(key)).map_err(Error::from)?;
+        }
+        let broken = watch.is_broken(transaction.now_ms);
+        watch.clear();
+        if broken {
+            return Ok(None);
+        }
+        let result = body(&transaction)?;
+        transaction.commit()?;
+        Ok(Some(result))
+    }
+
+    fn begin(&self, database: u8) -> Result<Transaction<'_>, StorageError> {
+        let gate = self.gate.wait()?;
+        // Somebody may begin to observe a shard before the commit: it records in any case.
         let batch = Batch::new(true);
-        let transaction = Transaction {
+        Ok(Transaction {
             engine: self,
             work: RefCell::new(Work {
                 private: Private::default(),
@@ -89,10 +126,7 @@ impl Engine {
             now_ms: self.clock.now_ms(),
             database: Cell::new(database),
             _gate: gate,
-        };
-        let result = body(&transaction)?;
-        transaction.commit()?;
-        Ok(result)
+        })
     }
 }
 
@@ -199,7 +233,7 @@ impl Transaction<'_> {
         }
         engine.notice_deadlines_in(&locked);
         let written = engine.tracks_uses().then(|| batch.bytes.clone());
-        let pending = engine.log_batch(batch);
+        let pending = engine.log_batch(batch, Reach::Many(&locked));
         drop(locked);
         if let Some(written) = written {
             engine.note_written(&written);
@@ -274,5 +308,13 @@ impl Host for Transaction<'_> {
 
     fn database(&self) -> u8 {
         self.database.get()
+    }
+
+    fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {
+        match step {
+            // What was watched is settled before the first command of a transaction.
+            Step::Unwatch => Ok(Reply::ok()),
+            Step::Multi | Step::Exec | Step::Discard | Step::Watch(_) => Err(step.refusal()),
+        }
     }
 }

@@ -26,6 +26,7 @@ mod zset;
 pub(crate) use apply::{Misfit, STRING_BYTES_LIMIT};
 pub use entry::KeyType;
 pub(crate) use entry::{Entry, StringRef};
+pub(crate) use expiry::is_past as has_expired;
 pub(crate) use hash::FieldRef;
 pub use list::Side;
 pub(crate) use shard::{DATABASES, Layout, Shard};

@@ -83,12 +83,6 @@ impl Shard {
         self.databases().next().is_none()
     }
 
-    /// A lower bound of all deadlines; `u64::MAX` if there are none.
-    pub(crate) fn next_expiry_ms(&self) -> u64 {
-        let next = self.tables().map(Table::next_expiry_ms);
-        next.min().unwrap_or(u64::MAX)
-    }
-
     /// Bytes of all databases' keys and values. O(1).
     pub(crate) fn memory_bytes(&self) -> usize {
         self.tables().map(Table::memory_bytes).sum()

@@ -1,5 +1,5 @@
 use super::*;
-use crate::command::run::{Keys, RunWrite};
+use crate::command::run::Keys;
 use crate::command::string::StringWrite;
 use crate::effect::Effect;
 use crate::engine::options::Options;
