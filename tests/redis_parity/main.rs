@@ -14,6 +14,7 @@
     reason = "every reply that is not the expected one is a failure"
 )]
 
+mod chance;
 mod families;
 mod grammar;
 mod hyperloglog;
@@ -23,6 +24,7 @@ mod resp;
 mod rng;
 mod sequences;
 mod server;
+mod set;
 mod table;
 
 use std::collections::BTreeMap;
@@ -34,7 +36,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 6;
+const TESTS: usize = 7;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -131,6 +133,11 @@ fn key_streams_match() {
 #[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
+}
+
+#[test]
+fn set_streams_match() {
+    stream_family(&set::FAMILY);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nacredb::{Db, Error, ManualClock, Reply};
 
+use super::chance::{drawn, popped};
 use super::known::{Agreement, agreement, as_text, scan_reply};
 use super::resp::{Client, Wire, quoted};
 
@@ -239,6 +240,14 @@ impl Pair {
                     Err((redis, ours))
                 }
             }
+            (Agreement::Drawn, _, _) => match drawn(self, command, &redis, &ours) {
+                true => Ok(()),
+                false => Err((redis, ours)),
+            },
+            (Agreement::Popped, _, _) => match popped(self, command, &redis, &ours) {
+                true => Ok(()),
+                false => Err((redis, ours)),
+            },
             (Agreement::Scan, Wire::Array(_), Wire::Array(_)) => {
                 let theirs = walk(command, |words| self.ask_redis(words));
                 let own = walk(command, |words| self.ask_ours(words));
@@ -313,7 +322,10 @@ fn is(command: &Command, name: &str) -> bool {
 fn batch_end(commands: &[Command], start: usize) -> usize {
     let alone = |command: &Command| {
         is(command, "DBSIZE")
-            || matches!(agreement(command), Agreement::Scan | Agreement::ExistingKey)
+            || matches!(
+                agreement(command),
+                Agreement::Scan | Agreement::ExistingKey | Agreement::Drawn | Agreement::Popped
+            )
     };
     let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];
     match rest.iter().position(alone) {
