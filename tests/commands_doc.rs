@@ -12,9 +12,13 @@ const GROUPS: &[(&str, &str)] = &[
     ("string", "Strings"),
     ("bitmap", "Bitmaps"),
     ("list", "Lists"),
+    ("hash", "Hashes"),
     ("set", "Sets"),
+    ("sorted-set", "Sorted sets"),
     ("hyperloglog", "HyperLogLogs"),
+    ("geo", "Places"),
     ("generic", "Keys of any type"),
+    ("transactions", "Transactions"),
     ("server", "The database as a whole"),
     ("connection", "Connection"),
 ];

@@ -260,6 +260,11 @@ fn double(literal: &Literal) -> (f64, bool) {
     }
 }
 
+/// As [`strtod`], for those to whom an infinity or 0 is as good.
+pub(crate) fn parse_double_like_c(text: &[u8]) -> Option<f64> {
+    strtod(text).map(|(value, _)| value)
+}
+
 /// Why [`incr_by_float`] refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FloatError {

@@ -56,6 +56,10 @@ pub(crate) enum Arg {
     Element,
     /// One of some thousand integers, a few more than a set of integers holds.
     Number,
+    /// One of some dozen members.
+    Member,
+    /// A number with decimals between these.
+    Decimal(i64, i64),
 }
 
 /// A command's form: its name, how often it is drawn, its arguments.
@@ -489,6 +493,26 @@ impl<'a> Generator<'a> {
             }
             Arg::Number => {
                 let word = self.rng.below(1500).to_string();
+                self.push(word);
+            }
+            Arg::Member => {
+                let word = match self.rng.below(20) {
+                    0 => self.rng.pick(TEXTS).to_vec(),
+                    1..=3 => self.rng.below(10).to_string().into_bytes(),
+                    _ => format!("m{}", self.rng.below(40)).into_bytes(),
+                };
+                self.push(word);
+            }
+            Arg::Decimal(low, high) => {
+                let digits = *self.rng.pick(&[0, 1, 3, 6]);
+                let scale = 10_i64.pow(digits);
+                let number = self.rng.between(low * scale, high * scale);
+                let sign = if number < 0 { "-" } else { "" };
+                let (whole, rest) = (number.abs() / scale, number.abs() % scale);
+                let word = match digits {
+                    0 => format!("{sign}{whole}"),
+                    _ => format!("{sign}{whole}.{rest:0width$}", width = digits as usize),
+                };
                 self.push(word);
             }
             Arg::Element => {

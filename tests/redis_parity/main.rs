@@ -16,9 +16,12 @@
 
 mod chance;
 mod families;
+mod geo;
 mod grammar;
+mod hash;
 mod hyperloglog;
 mod known;
+mod lists;
 mod pair;
 mod resp;
 mod rng;
@@ -26,6 +29,7 @@ mod sequences;
 mod server;
 mod set;
 mod table;
+mod zset;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,7 +40,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 7;
+const TESTS: usize = 11;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -131,6 +135,11 @@ fn key_streams_match() {
 }
 
 #[test]
+fn hash_streams_match() {
+    stream_family(&hash::FAMILY);
+}
+
+#[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
 }
@@ -138,6 +147,21 @@ fn hyperloglog_streams_match() {
 #[test]
 fn set_streams_match() {
     stream_family(&set::FAMILY);
+}
+
+#[test]
+fn list_streams_match() {
+    stream_family(&lists::FAMILY);
+}
+
+#[test]
+fn zset_streams_match() {
+    stream_family(&zset::FAMILY);
+}
+
+#[test]
+fn geo_streams_match() {
+    stream_family(&geo::FAMILY);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nacredb::{Db, Error, ManualClock, Reply};
 
 use super::chance::{drawn, popped};
-use super::known::{Agreement, agreement, as_text, scan_reply};
+use super::known::{Agreement, agreement, as_text, number, scan_reply};
 use super::resp::{Client, Wire, quoted};
 
 /// A command in words.
@@ -248,6 +248,23 @@ impl Pair {
                 true => Ok(()),
                 false => Err((redis, ours)),
             },
+            (Agreement::HashOrder { .. }, _, _) if redis != ours => {
+                let words: [&[u8]; 3] = [b"OBJECT", b"ENCODING", &command[1]];
+                let encoding = self.ask_redis(&words);
+                match encoding == Wire::Bulk(b"listpack".to_vec()) {
+                    true => Err((redis, ours)),
+                    false => Ok(()),
+                }
+            }
+            (Agreement::ChosenFields, Wire::Bulk(_) | Wire::Array(_), _) => {
+                let words: [&[u8]; 2] = [b"HGETALL", &command[1]];
+                let whole = self.ask_redis(&words);
+                let with_values = command.len() == 4;
+                match chosen_from(&whole, &ours, with_values) {
+                    true => Ok(()),
+                    false => Err((whole, ours)),
+                }
+            }
             (Agreement::Scan, Wire::Array(_), Wire::Array(_)) => {
                 let theirs = walk(command, |words| self.ask_redis(words));
                 let own = walk(command, |words| self.ask_ours(words));
@@ -311,6 +328,21 @@ impl Pair {
     }
 }
 
+/// Whether a reply of `HRANDFIELD` holds nothing that `HGETALL` does not answer.
+fn chosen_from(whole: &Wire, chosen: &Wire, with_values: bool) -> bool {
+    let items = |wire: &Wire| match wire {
+        Wire::Array(items) => items.clone(),
+        one => vec![one.clone()],
+    };
+    let (whole, chosen) = (items(whole), items(chosen));
+    let known: Vec<&[Wire]> = whole.chunks(2).collect();
+    if with_values {
+        return chosen.chunks(2).all(|pair| known.contains(&pair));
+    }
+    let is_field = |field: &Wire| known.iter().any(|pair| pair[0] == *field);
+    chosen.iter().all(is_field)
+}
+
 fn is(command: &Command, name: &str) -> bool {
     command
         .first()
@@ -324,7 +356,12 @@ fn batch_end(commands: &[Command], start: usize) -> usize {
         is(command, "DBSIZE")
             || matches!(
                 agreement(command),
-                Agreement::Scan | Agreement::ExistingKey | Agreement::Drawn | Agreement::Popped
+                Agreement::Scan
+                    | Agreement::ExistingKey
+                    | Agreement::HashOrder { .. }
+                    | Agreement::ChosenFields
+                    | Agreement::Drawn
+                    | Agreement::Popped
             )
     };
     let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];
@@ -345,6 +382,7 @@ fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
     } else {
         1
     };
+    let is_zset = is(&command, "ZSCAN");
     command[cursor_at] = b"0".to_vec();
     let mut found_all = BTreeSet::new();
     for _ in 0..100_000 {
@@ -352,7 +390,13 @@ fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
         let Some((cursor, found)) = scan_reply(&reply) else {
             return reply;
         };
-        found_all.extend(found.chunks(step).map(|item| item.concat()));
+        found_all.extend(found.chunks(step).map(|item| match (is_zset, item) {
+            (true, [member, score]) => {
+                let score = number(score).map(|score| score.to_string());
+                [member, score.unwrap_or_default().as_bytes()].concat()
+            }
+            _ => item.concat(),
+        }));
         if cursor == b"0" {
             return Wire::Array(found_all.into_iter().map(Wire::Bulk).collect());
         }
@@ -369,6 +413,7 @@ fn wire(reply: Reply) -> Wire {
         Reply::Int(number) => Wire::Int(number),
         Reply::Bulk(bytes) => Wire::Bulk(bytes),
         Reply::Array(items) => Wire::Array(items.into_iter().map(wire).collect()),
+        Reply::Error(error) => Wire::Error(error_line(&error.to_string())),
         Reply::Map(pairs) => {
             let flat = pairs.into_iter().flat_map(|(key, value)| [key, value]);
             Wire::Array(flat.map(wire).collect())

@@ -35,7 +35,7 @@ pub(super) use self::reshape::{
 };
 use self::reshape::{make_room, steps_for};
 use self::side::Item;
-pub(super) use self::side::Side;
+pub(super) use self::side::{Side, side_bytes};
 use super::{EntryRef, NO_DEADLINE, NewPayload, OldPayload, Payload};
 use crate::ds::config::{INLINE_KEY_MAX, LINE, MAX_GROUPS, STEP};
 use crate::ds::pages::{Leaf, LeafMut, LeafRef, NodePtr, View, ViewMut, equal_bytes};
@@ -53,7 +53,7 @@ const OFFSETS: usize = GROUP_SLOTS + 1;
 const COUNT_MASK: u8 = 31;
 const OVERFLOWED: u8 = 128;
 
-const ENTRY_HEAD: usize = 4;
+pub(super) const ENTRY_HEAD: usize = 4;
 const VALUE_MASK: u32 = (1 << 11) - 1;
 const HAS_DEADLINE: u32 = 1 << 11;
 const LARGE: u32 = 1 << 12;

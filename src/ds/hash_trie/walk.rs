@@ -8,7 +8,9 @@ use std::slice;
 
 use super::leaf::{self, Entries, Node, Side, first_deadline_ms};
 use super::sample::below;
-use super::{EntryRef, HashTrie, NO_DEADLINE, bits_of, run_len, run_start, slot_of};
+use super::{EntryRef, HashTrie, NO_DEADLINE, Payload, bits_of, run_len, run_start, slot_of};
+use crate::ds::census::Census;
+use crate::ds::config::{INLINE_KEY_MAX, LINE};
 use crate::ds::pages::{Inner, View};
 
 /// Leaves that `collect_expired` visits beyond one for each entry it may report.
@@ -92,6 +94,29 @@ impl<L> std::fmt::Debug for Iter<'_, L> {
         f.debug_struct("Iter")
             .field("left", &self.left)
             .finish_non_exhaustive()
+    }
+}
+
+impl<L> EntryRef<'_, L> {
+    /// Bytes of the entry: in its page, in the page's index, and beside the page, without what a large
+    /// value owns. O(1).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let index = LINE.div_ceil(leaf::GROUP_SLOTS - 1);
+        let deadline = if self.expires_at_ms == NO_DEADLINE {
+            0
+        } else {
+            8
+        };
+        let key = if self.key.len() > INLINE_KEY_MAX {
+            leaf::side_bytes::<L>() + 2 + 2 * size_of::<usize>() + self.key.len()
+        } else {
+            self.key.len()
+        };
+        let value = match self.payload {
+            Payload::Inline(bytes) => bytes.len(),
+            Payload::Large(_) => leaf::side_bytes::<L>(),
+        };
+        index + leaf::ENTRY_HEAD + deadline + key + value
     }
 }
 
@@ -200,6 +225,22 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         }
     }
 
+    /// An entry that has a deadline, chosen by two random words: from the page that the first one leads
+    /// to, or from one near it. Nearly uniform where most entries have a deadline. `None` only if none
+    /// has one.
+    ///
+    /// Goes only where a bound says that there may be some, and corrects the bounds that turn out stale.
+    pub(crate) fn random_with_deadline(
+        &self,
+        random: u64,
+        random2: u64,
+    ) -> Option<EntryRef<'_, L>> {
+        if self.with_deadline == 0 {
+            return None;
+        }
+        deadline_below(self.root.as_ref()?, random, random2)
+    }
+
     /// Reports up to `limit` entries whose deadline is at most `now_ms`, with their deadlines; true
     /// if there may be more.
     ///
@@ -229,6 +270,19 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         search.entries == 0 || search.leaves == 0
     }
 
+    /// Bytes of what only this map holds: of the nodes that would go with it, what lies beside their
+    /// pages, and what `visit` says of each large value in them. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(
+        &self,
+        census: &mut Census,
+        visit: &mut dyn FnMut(&L, &mut Census) -> usize,
+    ) -> usize {
+        match &self.root {
+            Some(root) => exclusive_below(root, census, visit),
+            None => 0,
+        }
+    }
+
     /// Bytes of every node and of what lies beside the pages, without what large values own.
     /// O(nodes).
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -252,6 +306,69 @@ fn memory_below<L>(node: &Node<L>) -> usize {
         View::Chain(chain) => {
             let list = chain.leaves.capacity() * size_of::<Node<L>>();
             list + chain.leaves.iter().map(memory_below).sum::<usize>()
+        }
+    };
+    node.allocated_bytes() + beside
+}
+
+/// An entry with a deadline below a node; `rest` are the random bits not yet used.
+fn deadline_below<L>(node: &Node<L>, rest: u64, random2: u64) -> Option<EntryRef<'_, L>> {
+    if node.earliest_ms() == NO_DEADLINE {
+        return None;
+    }
+    let found = match node.view() {
+        View::Leaf(leaf) => {
+            let with_deadline =
+                || Entries::of(leaf).filter(|entry| entry.expires_at_ms != NO_DEADLINE);
+            with_deadline().nth(below(random2, usize::from(leaf.page.deadlines)))
+        }
+        View::Inner(inner) => {
+            let bits = bits_of(inner);
+            let start = run_start(inner.starts, slot_of(rest, bits));
+            let (before, from) = inner.slots.split_at(start);
+            let mut children = from.iter().chain(before).flatten();
+            children.find_map(|child| deadline_below(child, rest << bits, random2))
+        }
+        View::Chain(chain) => {
+            let (before, from) = chain.leaves.split_at(below(rest, chain.leaves.len()));
+            let mut leaves = from.iter().chain(before);
+            leaves.find_map(|leaf| deadline_below(leaf, rest, random2))
+        }
+    };
+    if found.is_none() {
+        node.set_earliest_ms(NO_DEADLINE);
+    }
+    found
+}
+
+fn exclusive_below<L>(
+    node: &Node<L>,
+    census: &mut Census,
+    visit: &mut dyn FnMut(&L, &mut Census) -> usize,
+) -> usize {
+    let (address, owners) = node.owners();
+    if !census.is_last_of(address, owners) {
+        return 0;
+    }
+    let beside: usize = match node.view() {
+        View::Leaf(leaf) => match &leaf.page.side {
+            Some(side) => side.exclusive_bytes(census, visit),
+            None => 0,
+        },
+        View::Inner(inner) => {
+            // Each child's count lies in a line of its own: ask for all before waiting for one.
+            inner.slots.iter().flatten().for_each(Node::prefetch);
+            let children = inner.slots.iter().flatten();
+            children
+                .map(|node| exclusive_below(node, census, visit))
+                .sum()
+        }
+        View::Chain(chain) => {
+            let list = chain.leaves.capacity() * size_of::<Node<L>>();
+            let leaves = chain.leaves.iter();
+            list + leaves
+                .map(|node| exclusive_below(node, census, visit))
+                .sum::<usize>()
         }
     };
     node.allocated_bytes() + beside
@@ -390,5 +507,100 @@ mod check {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ds::hash_trie::NewPayload;
+
+    type Map = HashTrie<Arc<Vec<u8>>>;
+
+    /// Words that follow from a seed (SplitMix64).
+    fn random_from(seed: u64) -> impl FnMut() -> u64 {
+        let mut state = seed;
+        move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let word = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            word ^ (word >> 31)
+        }
+    }
+
+    fn map() -> Map {
+        HashTrie::new(ahash::RandomState::with_seeds(1, 2, 3, 4))
+    }
+
+    fn add(map: &mut Map, n: u64, expires_at_ms: u64) {
+        let key = n.to_le_bytes();
+        let hash = map.hash_of(&key);
+        map.insert(hash, &key, 0, expires_at_ms, NewPayload::Inline(&key));
+    }
+
+    #[test]
+    fn a_random_entry_with_a_deadline_is_found_however_few_there_are() {
+        let count = if cfg!(miri) { 60 } else { 5_000 };
+        let mut map = map();
+        (0..count).for_each(|n| add(&mut map, n, NO_DEADLINE));
+        let mut random = random_from(1);
+        assert!(map.random_with_deadline(random(), random()).is_none());
+        // One of them, then none again: bounds go stale and are corrected.
+        for n in [7, 33] {
+            add(&mut map, n, 500);
+            for _ in 0..20 {
+                let found = map.random_with_deadline(random(), random());
+                assert_eq!(found.map(|entry| entry.key), Some(&n.to_le_bytes()[..]));
+            }
+            add(&mut map, n, NO_DEADLINE);
+            assert!(map.random_with_deadline(random(), random()).is_none());
+        }
+        map.check_invariants();
+        (0..count)
+            .step_by(3)
+            .for_each(|n| add(&mut map, n, 1_000 + n));
+        let mut seen = HashSet::new();
+        for _ in 0..20 * count {
+            let entry = map.random_with_deadline(random(), random()).unwrap();
+            assert!(entry.expires_at_ms != NO_DEADLINE);
+            seen.insert(entry.key.to_vec());
+        }
+        assert!(seen.len() as u64 > count / 3 * 9 / 10, "{}", seen.len());
+    }
+
+    #[test]
+    fn only_what_a_map_alone_holds_counts_as_its_own() {
+        let large = |_: &Arc<Vec<u8>>, _: &mut Census| 1_000_000;
+        let own = |map: &Map| map.exclusive_bytes(&mut Census::new(), &mut { large });
+        let mut first = map();
+        let count = if cfg!(miri) { 60 } else { 3_000 };
+        (0..count).for_each(|n| add(&mut first, n, NO_DEADLINE));
+        let key = [b'k'; 300];
+        let hash = first.hash_of(&key);
+        first.insert(
+            hash,
+            &key,
+            0,
+            NO_DEADLINE,
+            NewPayload::Large(Arc::new(Vec::new())),
+        );
+        let whole = own(&first);
+        assert_eq!(whole, first.memory_bytes() + 1_000_000);
+        let second = first.clone();
+        assert_eq!((own(&first), own(&second)), (0, 0));
+        // Both go: all goes, once.
+        let mut census = Census::new();
+        let mut sum = first.exclusive_bytes(&mut census, &mut { large });
+        sum += second.exclusive_bytes(&mut census, &mut { large });
+        assert_eq!(sum, whole);
+        // One page and the nodes above it are copied: as much is each one's own.
+        add(&mut first, 1, 99);
+        let pinned = own(&second);
+        assert!(pinned > 0 && pinned < whole / 2, "{pinned} of {whole}");
+        drop(first);
+        assert_eq!(own(&second), whole);
     }
 }
