@@ -61,7 +61,7 @@ pub use command::server::{ServerRead, ServerWrite};
 pub use command::set::{SetRead, SetWrite};
 pub use command::set_join::{SetJoinRead, SetJoinWrite};
 pub use command::set_random::{SetRandomRead, SetRandomWrite};
-pub use command::set_scan::{SScanOptions, SetScanRead};
+pub use command::set_scan::SetScanRead;
 pub use command::sort::{SortOptions, SortRead, SortWrite};
 pub use command::string::{StringRead, StringWrite};
 pub use command::string_counter::CounterWrite;

@@ -14,6 +14,7 @@
     reason = "every reply that is not the expected one is a failure"
 )]
 
+mod chance;
 mod families;
 mod geo;
 mod grammar;
@@ -26,6 +27,7 @@ mod resp;
 mod rng;
 mod sequences;
 mod server;
+mod set;
 mod sort;
 mod table;
 mod zset;
@@ -40,7 +42,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 9;
+const TESTS: usize = 13;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -142,6 +144,11 @@ fn hash_streams_match() {
 #[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
+}
+
+#[test]
+fn set_streams_match() {
+    stream_family(&set::FAMILY);
 }
 
 #[test]
