@@ -16,6 +16,7 @@
 //! Called by the list only. It must not read past a slot's own member.
 
 use std::cmp::Ordering;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use super::Element;
@@ -35,7 +36,7 @@ pub(super) const PAGE_MAX: usize = BLOCK_BYTES_MAX - OVERHEAD;
 #[derive(Clone, Debug)]
 pub(super) struct Block(Arc<[u8]>);
 
-#[inline]
+#[inline(always)]
 fn half(bytes: &[u8], at: usize) -> u16 {
     let mut word = [0; 2];
     word.copy_from_slice(&bytes[at..at + 2]);
@@ -143,7 +144,7 @@ impl Block {
         HEAD + SLOT * self.len() + usize::from(half(&self.0, 2)) - usize::from(half(&self.0, 4))
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&self, at: usize) -> u64 {
         let slot = HEAD + SLOT * at;
         let mut word = [0; 8];
@@ -151,30 +152,27 @@ impl Block {
         u64::from_le_bytes(word)
     }
 
-    #[inline]
+    #[inline(always)]
     fn member_at(&self, place: u16) -> &[u8] {
         let page = &*self.0;
         let place = place & !MARK;
         if place == ALONE {
             return &page[HEAD + SLOT..];
         }
-        let at = page.len() - usize::from(place);
-        let low = usize::from(page[at]);
-        if low < 128 {
-            &page[at + 1..at + 1 + low]
-        } else {
-            let len = low & 0x7f | usize::from(page[at + 1]) << 7;
-            &page[at + 2..at + 2 + len]
+        match page[page.len() - usize::from(place)..] {
+            [len @ 0..128, ref rest @ ..] => &rest[..usize::from(len)],
+            [low, high, ref rest @ ..] => &rest[..usize::from(low & 0x7f) | usize::from(high) << 7],
+            [] | [_] => unreachable!("a record begins with its length"),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn member(&self, at: usize) -> &[u8] {
         self.member_at(half(&self.0, HEAD + SLOT * at + 8))
     }
 
     /// The element at `at`, which is below `len()`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, at: usize) -> Element<'_> {
         let place = half(&self.0, HEAD + SLOT * at + 8);
         Element {
@@ -192,9 +190,11 @@ impl Block {
     }
 
     /// Where an element is, or where it belongs.
-    #[inline]
     pub(super) fn search(&self, key: u64, member: &[u8]) -> Result<usize, usize> {
         let (mut low, mut size) = (0, self.len());
+        // A search waits for one cache line after the other; these loads fetch all slots at once.
+        let lines = self.0[..HEAD + SLOT * size].iter().step_by(64);
+        black_box(lines.fold(0, |sum, byte| sum ^ byte));
         while size > 0 {
             let half = size / 2;
             let at = low + half;
