@@ -109,6 +109,7 @@ impl WriteTx<'_> {
         self.upsert_value(key, fresh, |value| {
             let zset = zset_of(value);
             for &(score, member) in items {
+                zset.prefetch(member, score);
                 let old = zset.score(member);
                 if let Some(score) = choose(old, score)
                     && old.is_none_or(|old| old != score)
@@ -231,7 +232,7 @@ mod tests {
             };
             let items = scored(*pairs).expect("scores and members");
             let bytes: usize = items.iter().map(|(_, m)| m.len() + 16).sum();
-            assert!(*key == b"k"[..] && (items.len() == 1 || bytes <= PIECE_BYTES + 200_016));
+            assert!(**key == b"k"[..] && (items.len() == 1 || bytes <= PIECE_BYTES + 200_016));
             for (score, member) in items {
                 again.insert(member, score, &limits, &hasher);
             }
