@@ -103,3 +103,30 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
 pub(crate) fn invalid_expire_time(command: &str) -> CommandError {
     CommandError::Other(format!("ERR invalid expire time in '{command}' command").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::EncodingLimits;
+
+    #[test]
+    fn words_that_are_too_long_are_refused() {
+        let rules = Rules {
+            string_bytes_max: 3,
+            bit_offsets: 8,
+            encoding: EncodingLimits::REDIS,
+        };
+        assert_eq!(check_words(rules, &[b"abc", b"", b"abc"]), Ok(()));
+        let refused = Err(CommandError::StringTooLong);
+        assert_eq!(check_words(rules, &[b"abc", b"abcd"]), refused);
+        // A frame holds no more than this, however short the words.
+        let rules = Rules {
+            string_bytes_max: u64::MAX,
+            ..rules
+        };
+        let long = vec![0; 1 << 20];
+        let words = vec![long.as_slice(); 4096];
+        assert_eq!(check_words(rules, &words), refused);
+        assert_eq!(check_words(rules, &words[..3000]), Ok(()));
+    }
+}

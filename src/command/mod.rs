@@ -17,12 +17,20 @@ pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod expire;
+pub(crate) mod geo;
+pub(crate) mod geo_search;
+pub(crate) mod hash;
+pub(crate) mod hash_all;
+pub(crate) mod hash_counter;
+pub(crate) mod hash_ex;
+pub(crate) mod hash_expire;
 pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod list_move;
 pub(crate) mod list_write;
+pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -31,6 +39,11 @@ pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod set;
+pub(crate) mod set_join;
+pub(crate) mod set_random;
+pub(crate) mod set_scan;
+pub(crate) mod sort;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -40,13 +53,18 @@ pub(crate) mod string_options;
 pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
+pub(crate) mod transaction;
 pub(crate) mod zset;
+pub(crate) mod zset_algebra;
+pub(crate) mod zset_random;
+pub(crate) mod zset_range;
+pub(crate) mod zset_remove;
 pub(crate) mod zset_write;
 
 use args::{Args, clip, printable};
 use reply::Reply;
 use run::Host;
-use spec::CommandSpec;
+use spec::{CommandSpec, Flag};
 
 use crate::error::{CommandError, Error};
 
@@ -64,12 +82,30 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     list_write::COMMANDS,
     list_move::COMMANDS,
     hyperloglog::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
+    zset_range::COMMANDS,
+    zset_remove::COMMANDS,
+    zset_random::COMMANDS,
+    zset_algebra::COMMANDS,
+    hash::COMMANDS,
+    hash_all::COMMANDS,
+    hash_counter::COMMANDS,
+    hash_ex::COMMANDS,
+    hash_expire::COMMANDS,
     zset::COMMANDS,
     zset_write::COMMANDS,
+    set::COMMANDS,
+    set_random::COMMANDS,
+    set_join::COMMANDS,
+    set_scan::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    sort::COMMANDS,
+    memory::COMMANDS,
+    transaction::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
 ];
@@ -131,13 +167,36 @@ pub(crate) fn resolve(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandEr
     }
 }
 
-/// Runs a command given in words on `host`.
-pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
+/// The row that a command given in words runs, if their number fits it.
+pub(crate) fn check(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandError> {
     let spec = resolve(words)?;
     if !spec.takes(words.len()) {
-        return Err(CommandError::WrongArity(spec.lower_name().into()).into());
+        return Err(CommandError::WrongArity(spec.lower_name().into()));
     }
+    Ok(spec)
+}
+
+/// Runs a command given in words on `host`.
+pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
+    run_checked(check(words)?, words, host)
+}
+
+/// Runs a command that was checked.
+pub(crate) fn run_checked(
+    spec: &CommandSpec,
+    words: &[&[u8]],
+    host: &dyn Host,
+) -> Result<Reply, Error> {
+    make_room(spec, host)?;
     (spec.call)(Args::new(words), host)
+}
+
+/// Makes room for a command that may need memory: before its arguments are looked at, as in Redis.
+pub(crate) fn make_room(spec: &CommandSpec, host: &dyn Host) -> Result<(), Error> {
+    if spec.flags.contains(&Flag::DenyOom) {
+        host.make_room()?;
+    }
+    Ok(())
 }
 
 /// Redis's text for a name that is no command: 128 bytes of it, and of all arguments together about as

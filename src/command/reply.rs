@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::error::CommandError;
+
 /// A reply in Redis's shapes. [`Db::execute`](crate::Db::execute) returns it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub enum Reply {
     Bulk(Vec<u8>),
     /// Several replies in order.
     Array(Vec<Reply>),
+    /// The error of a command inside a transaction: an element of what `EXEC` answers.
+    Error(CommandError),
     /// Pairs; a flat array of twice as many elements to a client of the second protocol version.
     Map(Vec<(Reply, Reply)>),
 }
@@ -39,7 +43,7 @@ impl Reply {
         match self {
             Self::Bulk(bytes) => Some(bytes),
             Self::Status(text) => Some(text.as_bytes()),
-            Self::Nil | Self::Int(_) | Self::Array(_) | Self::Map(_) => None,
+            Self::Nil | Self::Int(_) | Self::Array(_) | Self::Map(_) | Self::Error(_) => None,
         }
     }
 
@@ -48,7 +52,12 @@ impl Reply {
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(*number),
-            Self::Nil | Self::Status(_) | Self::Bulk(_) | Self::Array(_) | Self::Map(_) => None,
+            Self::Nil
+            | Self::Status(_)
+            | Self::Bulk(_)
+            | Self::Array(_)
+            | Self::Map(_)
+            | Self::Error(_) => None,
         }
     }
 }

@@ -223,10 +223,9 @@ impl ReadCommand for ScanStep<'_> {
                     Wanted::Only(key_type) => entry.key_type() == key_type,
                     Wanted::Nothing => false,
                 };
-                let expires = entry.expires_at_ms().is_some();
                 if wanted
                     && matches(self.options.pattern, entry.key())
-                    && !(expires && entry.is_expired(tx.now.ms()))
+                    && !(entry.may_expire() && entry.is_expired(tx.now.ms()))
                 {
                     found.push(entry.key().to_vec());
                 }

@@ -53,6 +53,7 @@ fn show_reply(reply: &Reply) -> String {
             let parts: Vec<_> = replies.iter().map(show_reply).collect();
             format!("[{}]", parts.join(" "))
         }
+        Reply::Error(error) => format!("-{error}"),
         Reply::Map(pairs) => {
             let pair = |(key, value)| format!("{}={}", show_reply(key), show_reply(value));
             let parts: Vec<_> = pairs

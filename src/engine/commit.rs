@@ -16,7 +16,7 @@ use crate::keyspace::{
     Batch, Dropped, Now, Reach, ReachMut, ReadTx, Shard, ShardSource, ShardSourceMut, Table,
     WriteTx,
 };
-use crate::storage::Log;
+use crate::storage::{Appended, Log};
 use crate::sys::reclaim::drop_elsewhere;
 
 /// A batch buffer larger than this is not kept for the next operation.
@@ -82,6 +82,20 @@ impl Engine {
         keys: &Keys<'_>,
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
+        if self.tracks_uses() {
+            self.note_uses(database, keys);
+        }
+        self.peek(database, keys, call)
+    }
+
+    /// As [`read`](Self::read), for a call that does not count as a use of its keys.
+    #[inline]
+    pub(crate) fn peek<R>(
+        &self,
+        database: u8,
+        keys: &Keys<'_>,
+        call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, Error> {
         self.check_readable()?;
         let read_clock = || self.clock.now_ms();
         let random = || self.rng.next_u64();
@@ -136,13 +150,18 @@ impl Engine {
                 call,
             );
             self.notice_deadlines(slot.shard.table(database));
+            self.account(&mut slot);
             ran
         } else {
             let mut locked = self.lock_many_to_write(self.shards_of(keys))?;
             let ran = self.execute(database, ReachMut::Many(&mut locked), &read_clock, call);
             self.notice_deadlines_in(&locked);
+            locked.slots_mut().for_each(|(_, slot)| self.account(slot));
             ran
         };
+        if self.tracks_uses() {
+            self.note_uses(database, keys);
+        }
         self.finish(pending)?;
         Ok(result?)
     }
@@ -182,13 +201,14 @@ impl Engine {
             batch: &mut batch,
         });
         std::mem::forget(poison);
-        (result, self.log_batch(batch))
+        (result, self.log_batch(batch, reach.as_read()))
     }
 
-    /// A batch that records if there is a log.
+    /// A batch that records if there is a log or somebody observes. The shards it is going to change are
+    /// locked: nobody can begin to observe them before it is committed.
     #[inline]
     pub(crate) fn new_batch(&self) -> Batch {
-        let mut batch = Batch::new(self.log().is_some());
+        let mut batch = Batch::new(self.log().is_some() || self.observers.any());
         if batch.recording {
             batch.bytes = BUFFER.take();
             batch.bytes.clear();
@@ -196,15 +216,23 @@ impl Engine {
         batch
     }
 
-    /// Places a batch in the log. The shards it changed are still locked.
+    /// Places a batch in the log and hands it to the observers. The shards it changed, `after`, are still
+    /// locked.
     #[inline]
-    pub(crate) fn log_batch(&self, batch: Batch) -> Pending {
-        let (end_lsn, refused) = match self.log() {
-            Some(log) if batch.count > 0 => match self.append(log, &batch) {
-                Ok(end_lsn) => (Some(end_lsn), None),
-                Err(error) => (None, Some(error)),
-            },
-            Some(_) | None => (None, None),
+    pub(crate) fn log_batch(&self, batch: Batch, after: Reach<'_>) -> Pending {
+        let appended = if batch.count == 0 || !batch.recording {
+            Ok(None)
+        } else if self.observers.any() {
+            self.append_observed(&batch, after)
+        } else if let Some(log) = self.log() {
+            self.append(log, &batch)
+                .map(|appended| Some(appended.end_lsn))
+        } else {
+            Ok(None)
+        };
+        let (end_lsn, refused) = match appended {
+            Ok(end_lsn) => (end_lsn, None),
+            Err(error) => (None, Some(error)),
         };
         if batch.bytes.capacity() > 0 && batch.bytes.capacity() <= BUFFER_KEPT_BYTES {
             BUFFER.set(batch.bytes);
@@ -219,15 +247,10 @@ impl Engine {
     /// Commands check their sizes before they change anything; a batch that is too large all the same
     /// is in memory and can never be in the log, so the handle is given up and the caller told.
     #[inline]
-    fn append(&self, log: &Log, batch: &Batch) -> Result<u64, StorageError> {
+    pub(super) fn append(&self, log: &Log, batch: &Batch) -> Result<Appended, StorageError> {
         let ops = u16::try_from(batch.count).unwrap_or(u16::MAX);
-        match log.append(self.clock.now_ms(), ops, &batch.bytes) {
-            Ok(appended) => Ok(appended.end_lsn),
-            Err(error) => {
-                self.poison(format!("a change could not be logged: {error}"));
-                Err(error)
-            }
-        }
+        log.append(self.clock.now_ms(), ops, &batch.bytes)
+            .inspect_err(|error| self.poison(format!("a change could not be logged: {error}")))
     }
 
     /// Refuses a batch that no frame can hold.
@@ -256,7 +279,7 @@ impl Engine {
     #[inline]
     fn notice_deadlines(&self, table: &Table) {
         if !self.background.is_running()
-            && table.keys().next_expiry_ms() != u64::MAX
+            && table.next_expiry_ms() != u64::MAX
             && self.clock.runs_by_itself()
         {
             self.start_background();

@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::gate::GateGuard;
-use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
+use super::watch::Watch;
+use crate::command::reply::Reply;
+use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Step, Usage};
 use crate::command::run::{WriteCall, WriteCommand};
 use crate::command::server::check_database;
 use crate::error::{CommandError, Error, StorageError};
@@ -77,9 +79,45 @@ impl Engine {
         body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         self.check_writable().map_err(Error::from)?;
-        let gate = self.gate.wait().map_err(Error::from)?;
-        let batch = Batch::new(self.log().is_some());
-        let transaction = Transaction {
+        let transaction = self.begin(database).map_err(Error::from)?;
+        let result = body(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    /// Runs `body` as one transaction if no watched key has been touched; says `None` if one was. The
+    /// watch ends. A body that only reads runs where nothing can be written, too.
+    pub(crate) fn transaction_if_untouched<R, E: From<Error>>(
+        &self,
+        database: u8,
+        watch: &mut Watch,
+        body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
+    ) -> Result<Option<R>, E> {
+        self.check_readable().map_err(Error::from)?;
+        if watch.is_touched() {
+            watch.clear();
+            return Ok(None);
+        }
+        let transaction = self.begin(database).map_err(Error::from)?;
+        // Whoever touches a watched key from here on waits for the transaction's end.
+        for key in watch.keys() {
+            transaction.touch(&Keys::One(key)).map_err(Error::from)?;
+        }
+        let broken = watch.is_broken(transaction.now_ms);
+        watch.clear();
+        if broken {
+            return Ok(None);
+        }
+        let result = body(&transaction)?;
+        transaction.commit()?;
+        Ok(Some(result))
+    }
+
+    fn begin(&self, database: u8) -> Result<Transaction<'_>, StorageError> {
+        let gate = self.gate.wait()?;
+        // Somebody may begin to observe a shard before the commit: it records in any case.
+        let batch = Batch::new(true);
+        Ok(Transaction {
             engine: self,
             work: RefCell::new(Work {
                 private: Private::default(),
@@ -88,10 +126,7 @@ impl Engine {
             now_ms: self.clock.now_ms(),
             database: Cell::new(database),
             _gate: gate,
-        };
-        let result = body(&transaction)?;
-        transaction.commit()?;
-        Ok(result)
+        })
     }
 }
 
@@ -123,9 +158,13 @@ impl Transaction<'_> {
     fn run_read<R>(
         &self,
         keys: &Keys<'_>,
+        is_peek: bool,
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
         self.touch(keys)?;
+        if !is_peek && self.engine.tracks_uses() {
+            self.engine.note_uses(self.database.get(), keys);
+        }
         // A visitor may call the transaction again: reads share the borrow, writes are refused.
         let work = self
             .work
@@ -190,10 +229,15 @@ impl Transaction<'_> {
                 .dropped
                 .push(Dropped::Shard(std::mem::replace(&mut slot.shard, shard)));
             slot.frozen = false;
+            engine.account(slot);
         }
         engine.notice_deadlines_in(&locked);
-        let pending = engine.log_batch(batch);
+        let written = engine.tracks_uses().then(|| batch.bytes.clone());
+        let pending = engine.log_batch(batch, Reach::Many(&locked));
         drop(locked);
+        if let Some(written) = written {
+            engine.note_written(&written);
+        }
         // Releases the gate: the next transaction may share this one's sync.
         drop(self);
         Ok(engine.finish(pending)?)
@@ -212,19 +256,44 @@ impl Drop for Transaction<'_> {
 
 impl RunRead for Transaction<'_> {
     fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
-        self.run_read(&command.keys(), |tx| command.execute(tx))
+        self.run_read(&command.keys(), command.is_peek(), |tx| command.execute(tx))
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        self.engine.usage(self.database.get(), key)
     }
 }
 
 impl RunWrite for Transaction<'_> {
     fn write<C: WriteCommand>(&self, command: C) -> Result<C::Output, Error> {
+        if command.needs_memory() {
+            Host::make_room(self)?;
+        }
         self.run_write(&command.keys(), |tx| command.execute(tx))
     }
 }
 
 impl Host for Transaction<'_> {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
-        self.run_read(&keys, |tx| call(tx))
+        self.run_read(&keys, false, |tx| call(tx))
+    }
+
+    fn peek_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.run_read(&keys, true, |tx| call(tx))
+    }
+
+    /// Before the first change only: the changes of a transaction are all made or none is.
+    fn make_room(&self) -> Result<(), Error> {
+        let has_changed = self.work.try_borrow().map(|work| work.batch.count > 0);
+        match has_changed {
+            Ok(false) => self.engine.make_room(),
+            // One who is at work in a visitor is refused by the write itself.
+            Ok(true) | Err(_) => Ok(()),
+        }
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        self.engine.usage(self.database.get(), key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
@@ -239,5 +308,13 @@ impl Host for Transaction<'_> {
 
     fn database(&self) -> u8 {
         self.database.get()
+    }
+
+    fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {
+        match step {
+            // What was watched is settled before the first command of a transaction.
+            Step::Unwatch => Ok(Reply::ok()),
+            Step::Multi | Step::Exec | Step::Discard | Step::Watch(_) => Err(step.refusal()),
+        }
     }
 }

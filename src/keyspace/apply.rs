@@ -68,7 +68,7 @@ impl WriteTx<'_> {
             Effect::ListSet { key, index, value } => self.apply_list_set(key, index, value)?,
             Effect::SetAdd { .. } | Effect::SetRemove { .. } => return self.apply_set(effect),
             Effect::HashSet { .. } | Effect::HashRemove { .. } | Effect::HashExpire { .. } => {
-                return Err(Misfit);
+                return self.apply_hash(effect);
             }
             Effect::ZSetAdd { key, pairs } => {
                 if let Some(entry) = self.entry(key) {

@@ -2,6 +2,7 @@
 
 use super::Table;
 use super::entry::{Entry, KeyType, StringRef};
+use super::hash::hash_effects;
 use super::set::set_effects;
 use super::zset;
 use crate::effect::{Effect, Items};
@@ -22,7 +23,7 @@ pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)
             }
         }
         KeyType::List => list_effects(entry, emit),
-        KeyType::Hash => {}
+        KeyType::Hash => hash_effects(entry, emit),
     }
     let expires_at_ms = entry.expires_at_ms();
     if expires_at_ms.is_some() && entry.key_type() != KeyType::String {

@@ -1,5 +1,6 @@
 //! What a key holds, as commands see it.
 
+use super::tx::Now;
 use crate::ds::hash_trie::{EntryRef, NO_DEADLINE, Payload};
 use crate::error::CommandError;
 use crate::value::{HashValue, ListValue, SetValue, StringValue, Value, ZSetValue};
@@ -77,6 +78,25 @@ pub(crate) enum StringRef<'a> {
     Large(&'a StringValue),
 }
 
+/// Whether an entry is a hash that has fields with deadlines.
+#[inline]
+fn has_field_deadlines(entry: &EntryRef<'_, Value>) -> bool {
+    matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.with_deadline_count() > 0)
+}
+
+/// Whether an entry's deadline has passed, or that of each of its fields: such a hash is as good as
+/// empty, and no key holds an empty one.
+fn is_past(entry: &EntryRef<'_, Value>, now_ms: u64) -> bool {
+    super::expiry::is_past(entry.expires_at_ms, now_ms)
+        || matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.is_all_past(now_ms))
+}
+
+/// As [`Entry::is_expired`]; the time is asked for only if it matters.
+#[inline]
+pub(super) fn is_gone(entry: &EntryRef<'_, Value>, now: &Now<'_>) -> bool {
+    (entry.expires_at_ms != NO_DEADLINE || has_field_deadlines(entry)) && is_past(entry, now.ms())
+}
+
 impl<'a> Entry<'a> {
     #[inline]
     pub(crate) fn new(entry: EntryRef<'a, Value>) -> Self {
@@ -92,8 +112,14 @@ impl<'a> Entry<'a> {
         (self.0.expires_at_ms != NO_DEADLINE).then_some(self.0.expires_at_ms)
     }
 
+    /// Whether the time has to be asked for to know whether it is there.
+    pub(crate) fn may_expire(&self) -> bool {
+        self.0.expires_at_ms != NO_DEADLINE || has_field_deadlines(&self.0)
+    }
+
+    /// Whether its deadline has passed, or that of each of its fields.
     pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
-        super::expiry::is_past(self.0.expires_at_ms, now_ms)
+        is_past(&self.0, now_ms)
     }
 
     pub(crate) fn key_type(&self) -> KeyType {
@@ -154,6 +180,11 @@ impl<'a> Entry<'a> {
             Payload::Inline(_) => 0,
             Payload::Large(value) => value.memory_bytes(),
         }
+    }
+
+    /// The bytes of key, entry and value, as if nothing were shared. O(1).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes() + self.beside_bytes()
     }
 
     /// What [`WriteTx::replace_string`](super::WriteTx::replace_string) has to know of it.

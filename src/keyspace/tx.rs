@@ -6,11 +6,9 @@
 
 use std::cell::Cell;
 
-use super::entry::Entry;
-use super::expiry::is_past;
+use super::entry::{Entry, is_gone};
 use super::shard::{Layout, Shard};
 use super::table::Table;
-use crate::ds::hash_trie::NO_DEADLINE;
 use crate::effect::{Effect, codec};
 use crate::value::{EncodingLimits, Value};
 
@@ -115,10 +113,7 @@ impl<'a> ReadTx<'a> {
             }
         };
         let entry = shard.table(self.database).keys().get(hash, key)?;
-        if entry.expires_at_ms != NO_DEADLINE && is_past(entry.expires_at_ms, self.now.ms()) {
-            return None;
-        }
-        Some(Entry::new(entry))
+        (!is_gone(&entry, self.now)).then(|| Entry::new(entry))
     }
 
     /// This operation in another database.
@@ -220,6 +215,15 @@ impl ReachMut<'_> {
             Self::Many(shards) => ReachMut::Many(&mut **shards),
         }
     }
+
+    /// The same shards, to read.
+    #[inline]
+    pub(crate) fn as_read(&self) -> Reach<'_> {
+        match self {
+            Self::One { shard, hash } => Reach::One { shard, hash: *hash },
+            Self::Many(shards) => Reach::Many(&**shards),
+        }
+    }
 }
 
 /// What a writing command sees. Every mutator is a method of this type in one of the type files
@@ -245,10 +249,7 @@ impl WriteTx<'_> {
     /// This operation's reading half.
     pub(crate) fn as_read(&self) -> ReadTx<'_> {
         ReadTx {
-            reach: match &self.reach {
-                ReachMut::One { shard, hash } => Reach::One { shard, hash: *hash },
-                ReachMut::Many(shards) => Reach::Many(&**shards),
-            },
+            reach: self.reach.as_read(),
             layout: self.layout,
             now: self.now,
             rules: self.rules,
@@ -280,14 +281,6 @@ impl WriteTx<'_> {
             }
         };
         (shard.table_mut(database), hash)
-    }
-
-    /// Runs `work` on another database.
-    pub(crate) fn in_database<R>(&mut self, database: u8, work: impl FnOnce(&mut Self) -> R) -> R {
-        let selected = std::mem::replace(&mut self.batch.database, database);
-        let result = work(self);
-        self.batch.database = selected;
-        result
     }
 
     /// Every shard the operation may touch.

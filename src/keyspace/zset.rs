@@ -232,7 +232,9 @@ mod tests {
             };
             let items = scored(*pairs).expect("scores and members");
             let bytes: usize = items.iter().map(|(_, m)| m.len() + 16).sum();
-            assert!(**key == b"k"[..] && (items.len() == 1 || bytes <= PIECE_BYTES + 200_016));
+            assert!(
+                *key == b"k".as_slice() && (items.len() == 1 || bytes <= PIECE_BYTES + 200_016)
+            );
             for (score, member) in items {
                 again.insert(member, score, &limits, &hasher);
             }

@@ -2,7 +2,6 @@
 //!
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
-#[allow(dead_code, reason = "the commands that use it follow")]
 pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
@@ -27,6 +26,10 @@ pub(crate) mod string;
     reason = "the whole interface of a sorted set; commands take what they need"
 )]
 pub(crate) mod zset;
+
+use crate::ds::census::Census;
+use crate::ds::hash_trie::NO_DEADLINE;
+pub(crate) use crate::ds::partial_sort::partial_sort;
 
 pub(crate) use hash::HashValue;
 pub(crate) use list::ListValue;
@@ -61,12 +64,31 @@ impl Value {
         }
     }
 
+    /// What is freed when this value, and whatever the census has seen, is given up. O(nodes that would
+    /// go). Exact for strings; of collections, what does not look inside.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        match self {
+            Self::String(string) => string.bits().exclusive_bytes(census),
+            Self::List(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => 0,
+        }
+    }
+
+    /// A lower bound of the deadlines of its fields, if it is a hash that has any; `NO_DEADLINE`
+    /// otherwise. O(1).
+    #[inline]
+    pub(crate) fn next_field_expiry_ms(&self) -> u64 {
+        match self {
+            Self::Hash(hash) => hash.next_expiry_ms(),
+            Self::String(_) | Self::List(_) | Self::Set(_) | Self::SortedSet(_) => NO_DEADLINE,
+        }
+    }
+
     /// Whether it is a collection without elements, which no key may hold. A string never is.
     pub(crate) fn is_empty_collection(&self) -> bool {
         match self {
             Self::String(_) => false,
             Self::List(list) => list.len() == 0,
-            Self::Hash(hash) => hash.len() == 0,
+            Self::Hash(hash) => hash.is_empty(),
             Self::Set(set) => set.len() == 0,
             Self::SortedSet(zset) => zset.len() == 0,
         }
@@ -92,7 +114,7 @@ pub struct EncodingLimits {
 impl EncodingLimits {
     /// Those of a Redis without configuration.
     pub const REDIS: Self = Self {
-        hash_listpack_entries: 128,
+        hash_listpack_entries: 512,
         hash_listpack_value_bytes: 64,
         set_intset_entries: 512,
         zset_listpack_entries: 128,

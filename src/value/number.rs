@@ -260,29 +260,9 @@ fn double(literal: &Literal) -> (f64, bool) {
     }
 }
 
-/// Reads a double as C's `strtod` does, to the end of the text or to its first zero byte: with space before
-/// it, out of range as infinity or 0, and nothing at all as 0. No `nan`.
+/// As [`strtod`], for those to whom an infinity or 0 is as good.
 pub(crate) fn parse_double_like_c(text: &[u8]) -> Option<f64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    if text.is_empty() {
-        return Some(0.0);
-    }
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let start = text.iter().position(|byte| !is_space(byte))?;
-    let (negative, literal) = scan(&text[start..])?;
-    let magnitude = match &literal {
-        Literal::Infinity => f64::INFINITY,
-        Literal::Decimal { digits, exponent } => {
-            let leading = (exponent + digits.len() as i64).clamp(-5000, 5000);
-            format!("0.{digits}e{leading}").parse::<f64>().ok()?
-        }
-        Literal::Hex { mantissa, exponent } => {
-            let text = format!("0x{mantissa:x}p{}", exponent.clamp(&-100_000, &100_000));
-            let rounded = Double::from_str_r(&text, Round::NearestTiesToEven).ok()?;
-            f64::from_bits(u64::try_from(rounded.value.to_bits()).ok()?)
-        }
-    };
-    Some(if negative { -magnitude } else { magnitude })
+    strtod(text).map(|(value, _)| value)
 }
 
 /// Why [`incr_by_float`] refused.

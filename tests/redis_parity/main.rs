@@ -15,9 +15,12 @@
 )]
 
 mod families;
+mod geo;
 mod grammar;
+mod hash;
 mod hyperloglog;
 mod known;
+mod lists;
 mod pair;
 mod resp;
 mod rng;
@@ -130,13 +133,28 @@ fn key_streams_match() {
 }
 
 #[test]
+fn hash_streams_match() {
+    stream_family(&hash::FAMILY);
+}
+
+#[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
 }
 
 #[test]
+fn list_streams_match() {
+    stream_family(&lists::FAMILY);
+}
+
+#[test]
 fn zset_streams_match() {
     stream_family(&zset::FAMILY);
+}
+
+#[test]
+fn geo_streams_match() {
+    stream_family(&geo::FAMILY);
 }
 
 #[test]

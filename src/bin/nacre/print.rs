@@ -37,6 +37,9 @@ fn write_pretty(reply: &Reply, indent: usize, out: &mut String) {
         }
         Reply::Array(items) if items.is_empty() => out.push_str("(empty array)\n"),
         Reply::Array(items) => write_items(&items.iter().collect::<Vec<_>>(), indent, out),
+        Reply::Error(error) => {
+            let _ = writeln!(out, "(error) {error}");
+        }
         Reply::Map(pairs) if pairs.is_empty() => out.push_str("(empty array)\n"),
         Reply::Map(pairs) => {
             let items: Vec<_> = pairs.iter().flat_map(|(key, value)| [key, value]).collect();
@@ -110,6 +113,7 @@ fn write_raw(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Reply::Bulk(bytes) => out.extend_from_slice(bytes),
         Reply::Array(items) => write_raw_items(items.iter(), out),
+        Reply::Error(error) => out.extend_from_slice(error.to_string().as_bytes()),
         Reply::Map(pairs) => {
             write_raw_items(pairs.iter().flat_map(|(key, value)| [key, value]), out);
         }

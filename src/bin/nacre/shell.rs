@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use nacredb::{Db, Reply};
+use nacredb::{Db, Reply, Session};
 use rustyline::config::Configurer as _;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
@@ -38,9 +38,9 @@ pub(crate) fn run(database: &Database, raw: Option<bool>) -> Result<u8, Failure>
         Database::File(path) => (open(path, interactive)?, name_of(path)),
     };
     let result = if interactive {
-        converse(&db, &name, raw.unwrap_or(false))
+        converse(&mut db.session(), &name, raw.unwrap_or(false))
     } else {
-        obey(&db, raw)
+        obey(&mut db.session(), raw)
     };
     let closed = db.close();
     let code = result?;
@@ -62,7 +62,7 @@ fn name_of(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn answer(db: &Db, line: &[u8], as_raw: bool) -> Outcome {
+fn answer(session: &mut Session, line: &[u8], as_raw: bool) -> Outcome {
     let Ok(words) = words::split(line) else {
         return Outcome::Refusal(b"Invalid argument(s)\n".to_vec());
     };
@@ -73,7 +73,7 @@ fn answer(db: &Db, line: &[u8], as_raw: bool) -> Outcome {
         b"exit" | b"quit" => Outcome::Leave,
         b"help" | b"?" => Outcome::Answer(complete::help(&words[1..]).into_bytes()),
         _ => {
-            let answered: Result<Reply, _> = db.execute(&words);
+            let answered: Result<Reply, _> = session.execute(&words);
             let text = print::answer(&answered, as_raw);
             match answered {
                 Ok(_) => Outcome::Answer(text),
@@ -85,7 +85,7 @@ fn answer(db: &Db, line: &[u8], as_raw: bool) -> Outcome {
 
 /// Lines from a pipe or a file. Output is held back only while more input is there already. The code is
 /// 1 if any command was refused.
-fn obey(db: &Db, raw: Option<bool>) -> Result<u8, Failure> {
+fn obey(session: &mut Session, raw: Option<bool>) -> Result<u8, Failure> {
     let as_raw = raw.unwrap_or_else(|| !io::stdout().is_terminal());
     let mut out = BufWriter::new(io::stdout().lock());
     let mut input = io::BufReader::with_capacity(1 << 16, io::stdin());
@@ -105,7 +105,7 @@ fn obey(db: &Db, raw: Option<bool>) -> Result<u8, Failure> {
                 "a line is too long to be a command".to_owned(),
             ));
         }
-        match answer(db, &line, as_raw) {
+        match answer(session, &line, as_raw) {
             Outcome::Answer(text) => out.write_all(&text)?,
             Outcome::Refusal(text) => {
                 out.write_all(&text)?;
@@ -120,7 +120,7 @@ fn obey(db: &Db, raw: Option<bool>) -> Result<u8, Failure> {
 }
 
 /// A person at a terminal.
-fn converse(db: &Db, name: &str, as_raw: bool) -> Result<u8, Failure> {
+fn converse(session: &mut Session, name: &str, as_raw: bool) -> Result<u8, Failure> {
     let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let config = Config::builder()
         .completion_type(CompletionType::List)
@@ -135,9 +135,8 @@ fn converse(db: &Db, name: &str, as_raw: bool) -> Result<u8, Failure> {
         // There is none the first time.
         let _ = editor.load_history(path);
     }
-    let prompt = format!("{name}> ");
     let result = loop {
-        let line = match editor.readline(&prompt) {
+        let line = match editor.readline(&prompt(session, name)) {
             Ok(line) => line,
             // Ctrl-C gives the line up, Ctrl-D leaves.
             Err(ReadlineError::Interrupted) => continue,
@@ -147,7 +146,7 @@ fn converse(db: &Db, name: &str, as_raw: bool) -> Result<u8, Failure> {
         if !line.trim().is_empty() {
             editor.add_history_entry(line.as_str()).map_err(terminal)?;
         }
-        match answer(db, line.as_bytes(), as_raw) {
+        match answer(session, line.as_bytes(), as_raw) {
             Outcome::Answer(text) | Outcome::Refusal(text) => {
                 let mut out = io::stdout().lock();
                 if let Err(error) = out.write_all(&text).and_then(|()| out.flush()) {
@@ -167,6 +166,16 @@ fn converse(db: &Db, name: &str, as_raw: bool) -> Result<u8, Failure> {
         ));
     }
     result
+}
+
+/// As redis-cli has it: the selected database unless it is the first, and whether commands are queued.
+fn prompt(session: &Session, name: &str) -> String {
+    let database = match session.selected() {
+        0 => String::new(),
+        selected => format!("[{selected}]"),
+    };
+    let queueing = if session.is_queueing() { "(TX)" } else { "" };
+    format!("{name}{database}{queueing}> ")
 }
 
 fn save(editor: &mut Editor<Commands, DefaultHistory>, path: &Path) -> Result<(), ReadlineError> {

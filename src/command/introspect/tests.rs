@@ -46,7 +46,9 @@ fn every_form_agrees_on_how_many_commands_there_are() {
         Reply::Array(replies) => replies.len() as i64,
         Reply::Map(pairs) => pairs.len() as i64,
         Reply::Int(number) => number,
-        other @ (Reply::Nil | Reply::Status(_) | Reply::Bulk(_)) => panic!("{other:?}"),
+        other @ (Reply::Nil | Reply::Status(_) | Reply::Bulk(_) | Reply::Error(_)) => {
+            panic!("{other:?}")
+        }
     };
     let count = len("COMMAND COUNT");
     assert!(count > 20);
