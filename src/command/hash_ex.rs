@@ -333,6 +333,10 @@ impl WriteCommand for HSetExWords<'_> {
         Keys::One(self.args.key())
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         let (options, pairs) = self.parse(tx.now.ms())?;
         let set = HSetEx {
@@ -356,6 +360,10 @@ impl WriteCommand for HSetEx<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {

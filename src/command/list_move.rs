@@ -300,6 +300,10 @@ impl WriteCommand for ListMove<'_> {
         Keys::Two(self.from, self.to)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError> {
         let Some(entry) = tx.entry(self.from) else {
             return Ok(None);

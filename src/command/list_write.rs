@@ -194,6 +194,10 @@ impl WriteCommand for Push<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         if self.elements.is_empty() {
             return Err(CommandError::WrongArity(self.name().into()));
@@ -281,6 +285,10 @@ impl WriteCommand for Insert<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Inserted, CommandError> {
         check_length(tx.rules, 0, self.element.len())?;
         let Some(entry) = tx.entry(self.key) else {
@@ -309,6 +317,10 @@ impl WriteCommand for Set<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {

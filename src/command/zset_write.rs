@@ -263,6 +263,10 @@ impl WriteCommand for ZAdd<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<ZAdded, CommandError> {
         self.options.check()?;
         if self.items.iter().any(|(score, _)| score.is_nan()) {
@@ -299,6 +303,10 @@ impl WriteCommand for ZAddIncr<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Option<f64>, CommandError> {

@@ -26,8 +26,10 @@ mod resp;
 mod rng;
 mod sequences;
 mod server;
+mod sort;
 mod table;
 mod zset;
+mod zset_range;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -38,7 +40,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 7;
+const TESTS: usize = 9;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -155,6 +157,16 @@ fn zset_streams_match() {
 #[test]
 fn geo_streams_match() {
     stream_family(&geo::FAMILY);
+}
+
+#[test]
+fn zset_range_streams_match() {
+    stream_family(&zset_range::FAMILY);
+}
+
+#[test]
+fn sort_streams_match() {
+    stream_family(&sort::FAMILY);
 }
 
 #[test]
