@@ -69,7 +69,7 @@ pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
 pub use command::string_many::{StringManyRead, StringManyWrite};
 pub use command::string_options::{GetExOptions, SetOptions};
 pub use command::string_range::{StringRangeRead, StringRangeWrite};
-pub use command::zset::ZSetRead;
+pub use command::zset::{ScoredMember, ZSetRead};
 pub use command::zset_algebra::{Aggregate, ZAlgebraRead, ZAlgebraWrite, ZInputs};
 pub use command::zset_random::ZRandomRead;
 pub use command::zset_range::{ZRange, ZRangeRead, ZRangeWrite};
