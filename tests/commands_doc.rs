@@ -11,8 +11,14 @@ use nacredb::{CommandInfo, commands};
 const GROUPS: &[(&str, &str)] = &[
     ("string", "Strings"),
     ("bitmap", "Bitmaps"),
+    ("list", "Lists"),
+    ("hash", "Hashes"),
+    ("set", "Sets"),
+    ("sorted-set", "Sorted sets"),
     ("hyperloglog", "HyperLogLogs"),
+    ("geo", "Places"),
     ("generic", "Keys of any type"),
+    ("transactions", "Transactions"),
     ("server", "The database as a whole"),
     ("connection", "Connection"),
 ];

@@ -1,6 +1,7 @@
 //! The words of one command, and the ways commands read them.
 
 use crate::error::CommandError;
+use crate::keyspace::Rules;
 use crate::value::number::parse_i64;
 
 /// A command as it was spoken: its name, then its arguments.
@@ -23,6 +24,11 @@ impl<'a> Args<'a> {
     /// a missing one is a syntax error.
     pub(crate) fn word(&self, index: usize) -> Result<&'a [u8], CommandError> {
         self.words.get(index).copied().ok_or(CommandError::Syntax)
+    }
+
+    /// The first argument, which the arity has made sure of.
+    pub(crate) fn key(&self) -> &'a [u8] {
+        self.words.get(1).copied().unwrap_or_default()
     }
 
     /// The words from `index` on.
@@ -57,6 +63,29 @@ pub(crate) fn refs<A: AsRef<[u8]>>(words: &[A]) -> Vec<&[u8]> {
     words.iter().map(AsRef::as_ref).collect()
 }
 
+/// The words of a slice of pairs, in turn.
+pub(crate) fn words_of<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<&[u8]> {
+    let pairs = pairs.iter();
+    pairs
+        .flat_map(|(key, value)| [key.as_ref(), value.as_ref()])
+        .collect()
+}
+
+/// Refuses words that one command may not write: one alone too long, or too much for a frame.
+pub(crate) fn check_words(rules: Rules, words: &[&[u8]]) -> Result<(), CommandError> {
+    let mut bytes = 0;
+    for word in words {
+        if word.len() as u64 > rules.string_bytes_max {
+            return Err(CommandError::StringTooLong);
+        }
+        bytes += word.len() as u64 + 16;
+    }
+    if bytes > Rules::WRITTEN_BYTES_MAX {
+        return Err(CommandError::StringTooLong);
+    }
+    Ok(())
+}
+
 /// The part of a word that Redis's formatting of error texts takes: up to the first zero byte, and at
 /// most `bytes_max` bytes.
 pub(crate) fn clip(word: &[u8], bytes_max: usize) -> &[u8] {
@@ -73,4 +102,31 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
 /// Redis's refusal of a deadline that is no time; `command` in lower case.
 pub(crate) fn invalid_expire_time(command: &str) -> CommandError {
     CommandError::Other(format!("ERR invalid expire time in '{command}' command").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::EncodingLimits;
+
+    #[test]
+    fn words_that_are_too_long_are_refused() {
+        let rules = Rules {
+            string_bytes_max: 3,
+            bit_offsets: 8,
+            encoding: EncodingLimits::REDIS,
+        };
+        assert_eq!(check_words(rules, &[b"abc", b"", b"abc"]), Ok(()));
+        let refused = Err(CommandError::StringTooLong);
+        assert_eq!(check_words(rules, &[b"abc", b"abcd"]), refused);
+        // A frame holds no more than this, however short the words.
+        let rules = Rules {
+            string_bytes_max: u64::MAX,
+            ..rules
+        };
+        let long = vec![0; 1 << 20];
+        let words = vec![long.as_slice(); 4096];
+        assert_eq!(check_words(rules, &words), refused);
+        assert_eq!(check_words(rules, &words[..3000]), Ok(()));
+    }
 }

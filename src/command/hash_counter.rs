@@ -5,7 +5,6 @@
 
 use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
-use crate::ds::hash_trie::NO_DEADLINE;
 use crate::error::{CommandError, Error};
 use crate::keyspace::WriteTx;
 use crate::value::number::{I64Text, LongDouble, parse_i64};
@@ -58,10 +57,16 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
 ];
 
 /// Sets a field and leaves its deadline.
-fn set_counter(tx: &mut WriteTx<'_>, key: &[u8], field: &[u8], value: &[u8], expires_at_ms: u64) {
+fn set_counter(
+    tx: &mut WriteTx<'_>,
+    key: &[u8],
+    field: &[u8],
+    value: &[u8],
+    deadline_ms: Option<u64>,
+) {
     tx.hash_set(key, &[field, value]);
-    if expires_at_ms != NO_DEADLINE {
-        tx.hash_expire(key, &[field], Some(expires_at_ms));
+    if deadline_ms.is_some() {
+        tx.hash_expire(key, &[field], deadline_ms);
     }
 }
 
@@ -82,18 +87,18 @@ impl WriteCommand for HIncrBy<'_> {
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<i64, CommandError> {
         let hash = tx.as_read().hash(self.key)?;
-        let (old, expires_at_ms) = match hash.and_then(|hash| hash.get(self.field)) {
+        let (old, deadline_ms) = match hash.and_then(|hash| hash.get(self.field)) {
             Some(field) => {
                 let number = parse_i64(field.value);
                 let text = "ERR hash value is not an integer";
                 let number = number.ok_or(CommandError::Other(text.into()))?;
-                (number, field.expires_at_ms)
+                (number, field.deadline_ms())
             }
-            None => (0, NO_DEADLINE),
+            None => (0, None),
         };
         let sum = old.checked_add(self.by).ok_or(CommandError::Overflow)?;
         let text = I64Text::new(sum);
-        set_counter(tx, self.key, self.field, text.as_bytes(), expires_at_ms);
+        set_counter(tx, self.key, self.field, text.as_bytes(), deadline_ms);
         Ok(sum)
     }
 }
@@ -120,20 +125,24 @@ impl WriteCommand for HIncrByFloat<'_> {
             return Err(refused("ERR value is NaN or Infinity"));
         }
         let hash = tx.as_read().hash(self.key)?;
-        let (sum, expires_at_ms) = match hash.and_then(|hash| hash.get(self.field)) {
+        let (old, deadline_ms) = match hash.and_then(|hash| hash.get(self.field)) {
             Some(field) => {
                 let old = LongDouble::parse(field.value);
                 let old = old.ok_or(refused("ERR hash value is not a float"))?;
-                (old.plus(by), field.expires_at_ms)
+                (old, field.deadline_ms())
             }
-            None => (by, NO_DEADLINE),
+            None => (
+                LongDouble::parse(b"0").ok_or(CommandError::NotAFloat)?,
+                None,
+            ),
         };
+        let sum = old.plus(by);
         if !sum.is_finite() {
             return Err(refused("ERR increment would produce NaN or Infinity"));
         }
         let mut text = Vec::new();
         sum.write_human(&mut text);
-        set_counter(tx, self.key, self.field, &text, expires_at_ms);
+        set_counter(tx, self.key, self.field, &text, deadline_ms);
         Ok(text)
     }
 }

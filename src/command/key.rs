@@ -352,7 +352,7 @@ impl ReadCommand for RandomKey {
         }
         let is_live = |entry: &Entry<'_>| {
             // The time is asked for only where there is a deadline.
-            entry.expires_at_ms().is_none() || !entry.is_expired(tx.now.ms())
+            !entry.may_expire() || !entry.is_expired(tx.now.ms())
         };
         for _ in 0..Self::TRIES {
             let mut place = (tx.random)() % total;

@@ -17,13 +17,22 @@ pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod expire;
+pub(crate) mod hash;
+pub(crate) mod hash_all;
+pub(crate) mod hash_counter;
+pub(crate) mod hash_ex;
+pub(crate) mod hash_expire;
 pub(crate) mod hyperloglog;
 pub(crate) mod introspect;
 pub(crate) mod key;
+pub(crate) mod list;
+pub(crate) mod list_move;
+pub(crate) mod list_write;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
@@ -55,7 +64,15 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
     bitmap_field::COMMANDS,
+    list::COMMANDS,
+    list_write::COMMANDS,
+    list_move::COMMANDS,
     hyperloglog::COMMANDS,
+    hash::COMMANDS,
+    hash_all::COMMANDS,
+    hash_counter::COMMANDS,
+    hash_ex::COMMANDS,
+    hash_expire::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,

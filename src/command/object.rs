@@ -5,7 +5,7 @@ use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{Entry, ReadTx};
+use crate::keyspace::{Entry, KeyType, ReadTx};
 use crate::value::number::parse_i64;
 
 /// A row of a subcommand that looks at one key.
@@ -189,6 +189,13 @@ const INT_BYTES_MAX: u64 = 20;
 
 /// The name of the encoding Redis would hold the value in.
 fn encoding(entry: &Entry<'_>) -> Result<&'static str, CommandError> {
+    match entry.key_type() {
+        KeyType::String => {}
+        KeyType::List => return Ok(entry.list()?.encoding()),
+        KeyType::Hash => return Ok(entry.hash()?.encoding()),
+        KeyType::Set => return Ok(entry.set()?.encoding()),
+        KeyType::SortedSet => return Ok(entry.zset()?.encoding()),
+    }
     let len = entry.string()?.len();
     Ok(if entry.is_edited() {
         "raw"
@@ -203,7 +210,9 @@ fn encoding(entry: &Entry<'_>) -> Result<&'static str, CommandError> {
 
 /// The value, if Redis would hold it as an integer.
 fn small_int(entry: &Entry<'_>) -> Result<Option<i64>, CommandError> {
-    let string = entry.string()?;
+    let Ok(string) = entry.string() else {
+        return Ok(None);
+    };
     if entry.is_edited() || string.len() > INT_BYTES_MAX {
         return Ok(None);
     }

@@ -110,7 +110,7 @@ impl<'a> ScanOptions<'a> {
 }
 
 /// Whether a key matches; `*` alone matches every key, the empty one included.
-fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
+pub(super) fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
     pattern.is_none_or(|pattern| pattern == b"*" || glob_match(pattern, key, false))
 }
 
@@ -146,7 +146,7 @@ fn parse_scan(args: Args<'_>) -> Result<(u64, ScanOptions<'_>), CommandError> {
 
 /// A cursor as Redis reads it, which is as C's `strtoul` does: up to a zero byte, with a sign (a
 /// minus counts down from 2^64), but without space before it; nothing at all is 0.
-fn parse_cursor(word: &[u8]) -> Option<u64> {
+pub(super) fn parse_cursor(word: &[u8]) -> Option<u64> {
     let text = word.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0);
@@ -223,10 +223,9 @@ impl ReadCommand for ScanStep<'_> {
                     Wanted::Only(key_type) => entry.key_type() == key_type,
                     Wanted::Nothing => false,
                 };
-                let expires = entry.expires_at_ms().is_some();
                 if wanted
                     && matches(self.options.pattern, entry.key())
-                    && !(expires && entry.is_expired(tx.now.ms()))
+                    && !(entry.may_expire() && entry.is_expired(tx.now.ms()))
                 {
                     found.push(entry.key().to_vec());
                 }

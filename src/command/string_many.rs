@@ -2,6 +2,7 @@
 //!
 //! All keys are locked together: others see all of a change or nothing of it.
 
+use super::args::words_of;
 use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
@@ -174,14 +175,6 @@ impl WriteCommand for MSet<'_> {
         }
         Ok(true)
     }
-}
-
-/// The pairs of a typed call as words.
-fn words_of<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<&[u8]> {
-    let pairs = pairs.iter();
-    pairs
-        .flat_map(|(key, value)| [key.as_ref(), value.as_ref()])
-        .collect()
 }
 
 /// Reading several strings.

@@ -13,7 +13,7 @@ use super::spec::{CommandSpec, Flag};
 use super::{all, execute, find, resolve};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{
-    Batch, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut,
+    Batch, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut, Side,
     WriteTx, effects,
 };
 use crate::value::EncodingLimits;
@@ -135,6 +135,13 @@ impl RecordingHost {
             tx.expire(b"b", Some(NOW_MS + 500));
             tx.expire(b"to", Some(NOW_MS - 500));
             tx.write_string(b"raw", 3, b"edited");
+            for key in [b"list".as_slice(), b"from"] {
+                tx.erase(key);
+                let elements = [&b"a"[..], b"1", b"", b"a", &long, b"key", b"a"];
+                tx.list_push(key, Side::Right, &elements)
+                    .expect("the key is free");
+            }
+            tx.expire(b"list", Some(NOW_MS + 500));
         });
         host.batch.borrow_mut().bytes.clear();
         host.batch.borrow_mut().count = 0;
@@ -271,7 +278,9 @@ const GROUPS: [&str; 12] = [
 ];
 
 /// Arguments that fit somewhere and nowhere.
-const GARBAGE: [&[u8]; 56] = [
+const GARBAGE: [&[u8]; 58] = [
+    b"list",
+    b"from",
     b"",
     b"key",
     b"a",

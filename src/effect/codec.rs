@@ -313,6 +313,8 @@ fn deadline(reader: &mut Reader<'_>) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn samples() -> Vec<Effect<'static>> {
@@ -439,6 +441,34 @@ mod tests {
         }
         let decoded: Result<Vec<_>, _> = decode(&bytes).collect();
         assert_eq!(decoded.unwrap(), samples());
+    }
+
+    #[test]
+    fn the_documentation_lists_every_tag() {
+        let doc = include_str!("../../docs/file-format.md");
+        let (_, section) = doc.split_once("## Effects").unwrap();
+        let mut documented = Vec::new();
+        for row in section.lines().filter(|line| line.starts_with("| ")) {
+            let mut cells = row.trim_matches('|').split('|').map(str::trim);
+            let Some(tag) = cells.next().and_then(|cell| cell.parse::<u8>().ok()) else {
+                continue;
+            };
+            documented.push((tag, cells.next().unwrap()));
+        }
+        let mut tags = BTreeSet::new();
+        for effect in samples() {
+            let mut bytes = Vec::new();
+            encode(&effect, &mut bytes);
+            let (_, name) = documented.iter().find(|(tag, _)| *tag == bytes[0]).unwrap();
+            let first = name.split([',', ':', ' ']).next().unwrap();
+            assert!(
+                format!("{effect:?}").starts_with(first),
+                "{effect:?} is not {name}"
+            );
+            tags.insert(bytes[0]);
+        }
+        let documented: Vec<u8> = documented.iter().map(|(tag, _)| *tag).collect();
+        assert_eq!(tags.into_iter().collect::<Vec<_>>(), documented);
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl Engine {
     #[inline]
     fn notice_deadlines(&self, table: &Table) {
         if !self.background.is_running()
-            && table.keys().next_expiry_ms() != u64::MAX
+            && table.next_expiry_ms() != u64::MAX
             && self.clock.runs_by_itself()
         {
             self.start_background();

@@ -34,11 +34,11 @@ impl Engine {
         while self.expire_some() > 0 {}
     }
 
-    /// Removes up to [`KEYS_PER_STEP`] expired keys of one shard and database; says how many, and
-    /// whether there may be more.
+    /// Removes up to [`KEYS_PER_STEP`] expired keys, and as many expired fields, of one shard and
+    /// database; says how many, and whether there may be more.
     fn expire_step(&self, index: usize) -> Result<(usize, bool), StorageError> {
         let now_ms = self.clock.now_ms();
-        let is_due = |table: &Table| table.keys().next_expiry_ms() < now_ms;
+        let is_due = |table: &Table| table.next_expiry_ms() < now_ms;
         {
             let slot = self.lock_to_read(index)?;
             if slot.frozen || !slot.shard.tables().any(is_due) {
@@ -58,15 +58,27 @@ impl Engine {
         let mut more = table.collect_expired(now_ms - 1, KEYS_PER_STEP, &mut |key, _| {
             keys.push(key.to_vec());
         });
-        more |= slot.shard.tables().any(is_due);
+        let mut hashes = Vec::new();
+        more |= table.collect_field_deadlines(now_ms - 1, KEYS_PER_STEP, &mut |key| {
+            hashes.push(key.to_vec());
+        });
         let shard = &mut slot.shard;
-        let ((), pending) = self.execute_on_shard(database, shard, &|| now_ms, |tx| {
+        let (removed, pending) = self.execute_on_shard(database, shard, &|| now_ms, |tx| {
             for key in &keys {
                 tx.erase(key);
             }
+            let mut left = KEYS_PER_STEP;
+            for key in &hashes {
+                left -= tx.hash_remove_due(key, left);
+                if left == 0 {
+                    break;
+                }
+            }
+            keys.len() + KEYS_PER_STEP - left
         });
+        more |= slot.shard.tables().any(is_due);
         drop(slot);
         self.finish(pending)?;
-        Ok((keys.len(), more))
+        Ok((removed, more))
     }
 }

@@ -59,14 +59,17 @@ impl WriteTx<'_> {
             Effect::Database { index } => self.batch.database = index,
             Effect::DatabaseClear => self.clear_database(),
             Effect::DatabasesSwap { one, two } => self.swap_databases(one, two),
-            Effect::ListInsert { .. }
-            | Effect::ListRemove { .. }
-            | Effect::ListSet { .. }
-            | Effect::HashSet { .. }
-            | Effect::HashRemove { .. }
-            | Effect::HashExpire { .. }
-            | Effect::SetAdd { .. }
-            | Effect::SetRemove { .. } => return Err(Misfit),
+            Effect::ListInsert { key, index, values } => {
+                self.apply_list_insert(key, index, &values)?;
+            }
+            Effect::ListRemove { key, index, count } => {
+                self.apply_list_remove(key, index, count)?;
+            }
+            Effect::ListSet { key, index, value } => self.apply_list_set(key, index, value)?,
+            Effect::SetAdd { .. } | Effect::SetRemove { .. } => return self.apply_set(effect),
+            Effect::HashSet { .. } | Effect::HashRemove { .. } | Effect::HashExpire { .. } => {
+                return self.apply_hash(effect);
+            }
             Effect::ZSetAdd { key, pairs } => {
                 if let Some(entry) = self.entry(key) {
                     entry.zset().map_err(|_wrong_type| Misfit)?;

@@ -77,6 +77,19 @@ pub(crate) enum StringRef<'a> {
     Large(&'a StringValue),
 }
 
+/// Whether an entry is a hash that has fields with deadlines.
+#[inline]
+pub(super) fn has_field_deadlines(entry: &EntryRef<'_, Value>) -> bool {
+    matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.with_deadline_count() > 0)
+}
+
+/// Whether an entry's deadline has passed, or that of each of its fields: such a hash is as good as
+/// empty, and no key holds an empty one.
+pub(super) fn is_gone(entry: &EntryRef<'_, Value>, now_ms: u64) -> bool {
+    super::expiry::is_past(entry.expires_at_ms, now_ms)
+        || matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.is_all_past(now_ms))
+}
+
 impl<'a> Entry<'a> {
     #[inline]
     pub(crate) fn new(entry: EntryRef<'a, Value>) -> Self {
@@ -92,8 +105,14 @@ impl<'a> Entry<'a> {
         (self.0.expires_at_ms != NO_DEADLINE).then_some(self.0.expires_at_ms)
     }
 
+    /// Whether the time has to be asked for to know whether it is there.
+    pub(crate) fn may_expire(&self) -> bool {
+        self.0.expires_at_ms != NO_DEADLINE || has_field_deadlines(&self.0)
+    }
+
+    /// Whether its deadline has passed, or that of each of its fields.
     pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
-        super::expiry::is_past(self.0.expires_at_ms, now_ms)
+        is_gone(&self.0, now_ms)
     }
 
     pub(crate) fn key_type(&self) -> KeyType {

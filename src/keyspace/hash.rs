@@ -17,7 +17,7 @@ use super::tx::{Now, ReadTx, WriteTx};
 use crate::ds::hash_trie::{self, NO_DEADLINE};
 use crate::effect::{Effect, Items};
 use crate::error::CommandError;
-use crate::value::hash::FieldRef;
+pub(crate) use crate::value::hash::FieldRef;
 use crate::value::{HashValue, Value};
 
 /// Bytes of items in one effect.
@@ -86,12 +86,7 @@ impl<'a> Fields<'a> {
 
     /// Visits some from `cursor` on, about `count`, and returns the cursor of the next; 0 starts and
     /// ends.
-    pub(crate) fn scan(
-        &self,
-        cursor: u64,
-        count: u64,
-        visit: &mut dyn FnMut(FieldRef<'_>),
-    ) -> u64 {
+    pub(crate) fn scan(&self, cursor: u64, count: u64, visit: &mut dyn FnMut(FieldRef<'_>)) -> u64 {
         let mut cursor = cursor;
         let mut seen = 0;
         loop {
@@ -189,11 +184,14 @@ impl Edit<'_> {
             return hash.insert_all(pairs, &self.limits, self.hasher);
         }
         let insert = |(field, value)| hash.insert(field, value, &self.limits, self.hasher);
-        pairs.map(insert).filter(|&replaced| self.is_new(replaced)).count()
+        pairs
+            .map(insert)
+            .filter(|&replaced| self.is_new(replaced))
+            .count()
     }
 }
 
-impl WriteTx<'_> {
+impl<'a> WriteTx<'a> {
     /// Sets fields of the hash at `key`, which begins where there is none; `pairs` are fields and
     /// values in turn. Fields so set have no deadline. Says how many are new.
     pub(crate) fn hash_set(&mut self, key: &[u8], pairs: &[&[u8]]) -> usize {
@@ -238,17 +236,13 @@ impl WriteTx<'_> {
 
     /// Sets or clears the deadline of fields of the hash at `key`; those that are not there are left
     /// out.
-    pub(crate) fn hash_expire(
-        &mut self,
-        key: &[u8],
-        fields: &[&[u8]],
-        expires_at_ms: Option<u64>,
-    ) {
+    pub(crate) fn hash_expire(&mut self, key: &[u8], fields: &[&[u8]], expires_at_ms: Option<u64>) {
         let edit = self.hash_edit();
         let done = self.edit_hash(key, |hash| {
             let due = edit.take_due(hash, DUE_PER_WRITE);
             let at_ms = stored(expires_at_ms);
-            let is_set = |field: &&&[u8]| hash.set_expires_at_ms(field, at_ms, edit.hasher).is_some();
+            let is_set =
+                |field: &&&[u8]| hash.set_expires_at_ms(field, at_ms, edit.hasher).is_some();
             let set: Vec<&[u8]> = fields.iter().filter(is_set).copied().collect();
             (due, set)
         });
@@ -265,8 +259,11 @@ impl WriteTx<'_> {
     }
 
     /// Removes up to `limit` fields of the hash at `key` that are due, and the key with the last of
-    /// them. Says how many.
+    /// them; a key that is gone altogether counts as one. Says how many.
     pub(crate) fn hash_remove_due(&mut self, key: &[u8], limit: usize) -> usize {
+        if self.purge_expired(key) {
+            return 1;
+        }
         let edit = self.hash_edit();
         let due = self.edit_hash(key, |hash| edit.take_due(hash, limit));
         let due = due.unwrap_or_default();
@@ -277,7 +274,7 @@ impl WriteTx<'_> {
         due.len()
     }
 
-    fn hash_edit(&self) -> Edit<'_> {
+    fn hash_edit(&self) -> Edit<'a> {
         Edit {
             limits: self.rules.encoding,
             hasher: self.layout.hasher(),

@@ -1,7 +1,7 @@
 //! The mutators of keys as such: remove, expire, move, copy, clear.
 
-use super::entry::tag;
-use super::expiry::{is_past, stored};
+use super::entry::{Entry, tag};
+use super::expiry::stored;
 use super::tx::{Dropped, WriteTx};
 use crate::ds::hash_trie::{NO_DEADLINE, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
@@ -15,17 +15,15 @@ impl WriteTx<'_> {
         seen
     }
 
-    /// Removes `key` if its deadline has passed. Every mutator that builds on an old value calls this
-    /// first, so that replay, which has no clock, builds on the same.
-    pub(crate) fn purge_expired(&mut self, key: &[u8]) {
+    /// Removes `key` if its deadline has passed, or that of each of its fields; says whether it did.
+    /// Every mutator that builds on an old value calls this first, so that replay, which has no clock,
+    /// builds on the same.
+    pub(crate) fn purge_expired(&mut self, key: &[u8]) -> bool {
+        let now = self.now;
         let (table, hash) = self.at(key);
-        let deadline = table
-            .keys()
-            .get(hash, key)
-            .map_or(NO_DEADLINE, |entry| entry.expires_at_ms);
-        if deadline != NO_DEADLINE && is_past(deadline, self.now.ms()) {
-            self.erase(key);
-        }
+        let entry = table.keys().get(hash, key).map(Entry::new);
+        entry.is_some_and(|entry| entry.may_expire() && entry.is_expired(now.ms()))
+            && self.erase(key)
     }
 
     /// Removes `key`, expired or not; says whether there was an entry.

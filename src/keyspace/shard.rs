@@ -73,7 +73,7 @@ impl Shard {
 
     /// A lower bound of all deadlines; `u64::MAX` if there are none.
     pub(crate) fn next_expiry_ms(&self) -> u64 {
-        let next = self.tables().map(|table| table.keys().next_expiry_ms());
+        let next = self.tables().map(Table::next_expiry_ms);
         next.min().unwrap_or(u64::MAX)
     }
 

@@ -2,20 +2,32 @@
 //!
 //! Every change of an entry goes through here, so that the sum of the values beside the pages is
 //! always known. Invariants:
-//! 1. `beside_bytes` is the sum of [`Value::memory_bytes`] over all large values, and of the keys too
+//! 1. `field_deadlines` has an entry for exactly the hashes that have fields with deadlines; its
+//!    deadline is at most the first of theirs, so finding hashes with fields that are due costs what
+//!    it costs to find keys.
+//! 2. `beside_bytes` is the sum of [`Value::memory_bytes`] over all large values, and of the keys too
 //!    long for a page.
 
-use crate::ds::hash_trie::{HashTrie, INLINE_KEY_MAX, NewPayload, OldPayload};
+use std::sync::Arc;
+
+use crate::ds::hash_trie::{
+    HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, OldPayload, Payload,
+};
 use crate::value::Value;
 
 /// The map of a table.
 pub(crate) type Keys = HashTrie<Value, ahash::RandomState>;
+
+/// Keys with a deadline and nothing else.
+type Deadlines = HashTrie<(), ahash::RandomState>;
 
 /// A map from keys to entries. Clones in O(1).
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     keys: Keys,
     beside_bytes: usize,
+    /// The hashes with fields that expire. Nothing as long as there never was one.
+    field_deadlines: Option<Arc<Deadlines>>,
 }
 
 /// What a key takes beside its page.
@@ -33,6 +45,7 @@ impl Table {
         Self {
             keys,
             beside_bytes: 0,
+            field_deadlines: None,
         }
     }
 
@@ -44,7 +57,62 @@ impl Table {
 
     /// Bytes of the keys and values, as if nothing were shared with a snapshot. O(1).
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.keys.node_bytes() + self.beside_bytes
+        let deadlines = self.field_deadlines.as_ref();
+        let deadline_bytes = deadlines.map_or(0, |deadlines| deadlines.node_bytes());
+        self.keys.node_bytes() + self.beside_bytes + deadline_bytes
+    }
+
+    /// A lower bound of all deadlines, of keys and of fields; `NO_DEADLINE` if there are none. O(1).
+    #[inline]
+    pub(crate) fn next_expiry_ms(&self) -> u64 {
+        let fields = self.field_deadlines.as_ref();
+        let fields_ms = fields.map_or(NO_DEADLINE, |deadlines| deadlines.next_expiry_ms());
+        self.keys.next_expiry_ms().min(fields_ms)
+    }
+
+    /// Keeps invariant 1 where a hash had one first deadline of a field and now has another.
+    #[inline]
+    fn note_fields(&mut self, hash: u64, key: &[u8], before_ms: u64, after_ms: u64) {
+        if before_ms != after_ms {
+            self.set_field_deadline(hash, key, after_ms);
+        }
+    }
+
+    #[cold]
+    fn set_field_deadline(&mut self, hash: u64, key: &[u8], next_ms: u64) {
+        if next_ms == NO_DEADLINE {
+            if let Some(deadlines) = &mut self.field_deadlines {
+                Arc::make_mut(deadlines).remove(hash, key);
+            }
+            return;
+        }
+        let fresh = || Arc::new(self.keys.empty_like());
+        let deadlines = self.field_deadlines.get_or_insert_with(fresh);
+        Arc::make_mut(deadlines).insert(hash, key, 0, next_ms, NewPayload::Inline(b""));
+    }
+
+    /// Hands over the keys of hashes that may have fields whose deadline is at or before `until_ms`;
+    /// true if there may be more. Each is to be settled afterwards.
+    pub(crate) fn collect_field_deadlines(
+        &self,
+        until_ms: u64,
+        limit: usize,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> bool {
+        let deadlines = self.field_deadlines.as_ref();
+        deadlines.is_some_and(|deadlines| {
+            deadlines.collect_expired(until_ms, limit, &mut |key, _| visit(key))
+        })
+    }
+
+    /// Notes when the hash at `key` is to be looked at next, which a removal of fields, and a bound
+    /// that was corrected, may have put off.
+    pub(crate) fn settle_field_deadline(&mut self, hash: u64, key: &[u8]) {
+        let next_ms = match self.keys.get(hash, key).map(|entry| entry.payload) {
+            Some(Payload::Large(value)) => value.next_field_expiry_ms(),
+            Some(Payload::Inline(_)) | None => NO_DEADLINE,
+        };
+        self.set_field_deadline(hash, key, next_ms);
     }
 
     /// Inserts an entry or replaces all of it.
@@ -57,15 +125,22 @@ impl Table {
         expires_at_ms: u64,
         payload: NewPayload<'_, Value>,
     ) -> OldPayload<Value> {
+        let mut fields_ms = NO_DEADLINE;
         if let NewPayload::Large(value) = &payload {
             self.beside_bytes += value.memory_bytes();
+            fields_ms = value.next_field_expiry_ms();
         }
+        let mut old_fields_ms = NO_DEADLINE;
         let old = self.keys.insert(hash, key, tag, expires_at_ms, payload);
         match &old {
             OldPayload::None => self.beside_bytes += key_beside(key),
             OldPayload::Inline => {}
-            OldPayload::Large(value) => self.beside_bytes -= value.memory_bytes(),
+            OldPayload::Large(value) => {
+                self.beside_bytes -= value.memory_bytes();
+                old_fields_ms = value.next_field_expiry_ms();
+            }
         }
+        self.note_fields(hash, key, old_fields_ms, fields_ms);
         old
     }
 
@@ -75,6 +150,7 @@ impl Table {
         self.beside_bytes -= key_beside(key);
         if let OldPayload::Large(value) = &old {
             self.beside_bytes -= value.memory_bytes();
+            self.note_fields(hash, key, value.next_field_expiry_ms(), NO_DEADLINE);
         }
         Some(old)
     }
@@ -88,9 +164,11 @@ impl Table {
         edit: impl FnOnce(&mut Value) -> R,
     ) -> Option<R> {
         let value = self.keys.large_mut(hash, key)?;
-        let before = value.memory_bytes();
+        let (before, before_ms) = (value.memory_bytes(), value.next_field_expiry_ms());
         let result = edit(value);
-        self.beside_bytes = self.beside_bytes + value.memory_bytes() - before;
+        let (after, after_ms) = (value.memory_bytes(), value.next_field_expiry_ms());
+        self.beside_bytes = self.beside_bytes + after - before;
+        self.note_fields(hash, key, before_ms, after_ms);
         Some(result)
     }
 
@@ -124,8 +202,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ds::hash_trie::NO_DEADLINE;
-    use crate::value::StringValue;
+    use crate::value::{EncodingLimits, HashValue, StringValue};
 
     #[test]
     fn what_lies_beside_the_pages_is_summed_up() {
@@ -152,5 +229,53 @@ mod tests {
         assert_eq!(table.beside_bytes, long_key.len());
         assert!(table.remove(hash, &long_key).is_some());
         assert_eq!(table.memory_bytes(), 0);
+    }
+
+    #[test]
+    fn hashes_with_deadlines_of_fields_are_known_and_no_others() {
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let mut table = Table::new(Keys::new(hasher.clone()));
+        let known = |table: &Table, until_ms| {
+            let mut keys = Vec::new();
+            table.collect_field_deadlines(until_ms, 100, &mut |key| keys.push(key.to_vec()));
+            keys
+        };
+        let mut fields = HashValue::new();
+        fields.insert(b"f", b"v", &EncodingLimits::REDIS, &hasher);
+        let of = |key: &[u8]| Keys::hash_key(&hasher, key);
+        let put = |table: &mut Table, key: &[u8], value: HashValue| {
+            let payload = NewPayload::Large(Value::Hash(value));
+            table.insert(of(key), key, 0, NO_DEADLINE, payload);
+        };
+        let expire = |table: &mut Table, key: &[u8], at_ms| {
+            table.edit(of(key), key, |value| match value {
+                Value::Hash(fields) => fields.set_expires_at_ms(b"f", at_ms, &hasher),
+                _ => None,
+            });
+        };
+        put(&mut table, b"h", fields.clone());
+        assert_eq!(table.next_expiry_ms(), NO_DEADLINE);
+        expire(&mut table, b"h", 50);
+        assert_eq!(table.next_expiry_ms(), 50);
+        assert!(known(&table, 49).is_empty());
+        assert_eq!(known(&table, 50), [b"h"]);
+        let held = table.clone();
+        expire(&mut table, b"h", NO_DEADLINE);
+        assert!(known(&table, 50).is_empty());
+        assert_eq!(known(&held, 50), [b"h"]);
+        // One that comes whole, is replaced, and is removed.
+        fields.set_expires_at_ms(b"f", 70, &hasher);
+        put(&mut table, b"whole", fields.clone());
+        put(&mut table, b"h", fields);
+        assert_eq!(known(&table, 70).len(), 2);
+        table.insert(of(b"h"), b"h", 0, NO_DEADLINE, NewPayload::Inline(b"x"));
+        assert_eq!(known(&table, 70), [b"whole"]);
+        // Put off: looked at again no sooner than it is due.
+        expire(&mut table, b"whole", 90);
+        table.settle_field_deadline(of(b"whole"), b"whole");
+        assert!(table.remove(of(b"whole"), b"whole").is_some());
+        assert!(known(&table, u64::MAX - 1).is_empty());
+        assert_eq!(table.next_expiry_ms(), NO_DEADLINE);
+        assert_eq!(table.memory_bytes(), table.keys.node_bytes());
     }
 }

@@ -6,8 +6,7 @@
 
 use std::cell::Cell;
 
-use super::entry::Entry;
-use super::expiry::is_past;
+use super::entry::{Entry, has_field_deadlines, is_gone};
 use super::shard::{Layout, Shard};
 use super::table::Table;
 use crate::ds::hash_trie::NO_DEADLINE;
@@ -115,7 +114,9 @@ impl<'a> ReadTx<'a> {
             }
         };
         let entry = shard.table(self.database).keys().get(hash, key)?;
-        if entry.expires_at_ms != NO_DEADLINE && is_past(entry.expires_at_ms, self.now.ms()) {
+        if (entry.expires_at_ms != NO_DEADLINE || has_field_deadlines(&entry))
+            && is_gone(&entry, self.now.ms())
+        {
             return None;
         }
         Some(Entry::new(entry))

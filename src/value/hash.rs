@@ -397,6 +397,11 @@ impl Table {
 }
 
 impl<'a> FieldRef<'a> {
+    /// The deadline, if there is one.
+    pub(crate) fn deadline_ms(&self) -> Option<u64> {
+        (self.expires_at_ms != NO_DEADLINE).then_some(self.expires_at_ms)
+    }
+
     fn of(field: &'a [u8], value: &'a [u8]) -> Self {
         Self {
             field,

@@ -7,6 +7,7 @@ pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
 pub(crate) mod hyperloglog;
+pub(crate) mod intset;
 pub(crate) mod lcs;
 pub(crate) mod list;
 #[allow(
@@ -15,6 +16,7 @@ pub(crate) mod list;
 )]
 pub(crate) mod number;
 pub(crate) mod set;
+pub(crate) mod set_ops;
 #[allow(
     dead_code,
     reason = "the whole interface of a string; commands take what they need"
@@ -25,6 +27,8 @@ pub(crate) mod string;
     reason = "the whole interface of a sorted set; commands take what they need"
 )]
 pub(crate) mod zset;
+
+use crate::ds::hash_trie::NO_DEADLINE;
 
 pub(crate) use hash::HashValue;
 pub(crate) use list::ListValue;
@@ -59,12 +63,22 @@ impl Value {
         }
     }
 
+    /// A lower bound of the deadlines of its fields, if it is a hash that has any; `NO_DEADLINE`
+    /// otherwise. O(1).
+    #[inline]
+    pub(crate) fn next_field_expiry_ms(&self) -> u64 {
+        match self {
+            Self::Hash(hash) => hash.next_expiry_ms(),
+            Self::String(_) | Self::List(_) | Self::Set(_) | Self::SortedSet(_) => NO_DEADLINE,
+        }
+    }
+
     /// Whether it is a collection without elements, which no key may hold. A string never is.
     pub(crate) fn is_empty_collection(&self) -> bool {
         match self {
             Self::String(_) => false,
             Self::List(list) => list.len() == 0,
-            Self::Hash(hash) => hash.len() == 0,
+            Self::Hash(hash) => hash.is_empty(),
             Self::Set(set) => set.len() == 0,
             Self::SortedSet(zset) => zset.len() == 0,
         }

@@ -1,0 +1,170 @@
+//! Sets: what commands see of them, and the only code that changes them.
+//!
+//! Invariants:
+//! 1. The caller of a mutator has checked that `key` holds a set or nothing.
+//! 2. Only what changed is recorded: members that came, members that went.
+//! 3. No effect holds more than [`EFFECT_BYTES_MAX`] of members, unless one alone is longer.
+//! 4. No key holds a set without members: it goes with the last one.
+
+use super::apply::Misfit;
+use super::entry::{Entry, tag};
+use super::tx::{Dropped, ReadTx, WriteTx};
+use crate::ds::hash_trie::{NO_DEADLINE, NewPayload, OldPayload};
+use crate::effect::{Effect, Items};
+use crate::error::CommandError;
+use crate::value::{SetValue, Value};
+
+/// Bytes of members in one effect.
+const EFFECT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of members in one effect of a snapshot.
+const SNAPSHOT_BYTES_MAX: usize = 64 << 10;
+
+impl<'a> ReadTx<'a> {
+    /// The set at `key`; `None` if there is nothing.
+    #[inline]
+    pub(crate) fn set(&self, key: &[u8]) -> Result<Option<&'a SetValue>, CommandError> {
+        self.entry(key).map(|entry| entry.set()).transpose()
+    }
+}
+
+/// A value that the caller knows to be a set.
+fn as_set(value: &mut Value) -> &mut SetValue {
+    match value {
+        Value::Set(set) => set,
+        Value::String(_) | Value::List(_) | Value::Hash(_) | Value::SortedSet(_) => {
+            unreachable!("the caller has checked that it is a set")
+        }
+    }
+}
+
+/// Words cut into pieces of about this many bytes.
+fn pieces<'w>(words: &'w [&'w [u8]], bytes_max: usize) -> impl Iterator<Item = &'w [&'w [u8]]> {
+    let mut rest = words;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |word: &&&[u8]| {
+            bytes += word.len();
+            bytes <= bytes_max
+        };
+        let len = rest.iter().take_while(fits).count().max(1);
+        let (piece, after) = rest.split_at_checked(len)?;
+        rest = after;
+        Some(piece)
+    })
+}
+
+impl WriteTx<'_> {
+    /// Adds members to the set at `key`, which begins empty where there is none; says how many were not
+    /// there.
+    pub(crate) fn set_add(&mut self, key: &[u8], members: &[&[u8]]) -> u64 {
+        if members.is_empty() {
+            return 0;
+        }
+        let (hasher, limits) = (self.layout.hasher(), self.rules.encoding);
+        let fresh = || Value::Set(SetValue::new());
+        let added: Vec<&[u8]> = self.upsert_value(key, fresh, |value| {
+            let set = as_set(value);
+            let added = members.iter().copied();
+            added
+                .filter(|member| set.insert(hasher, &limits, member))
+                .collect()
+        });
+        self.record_members(&added, |members| Effect::SetAdd { key, members });
+        added.len() as u64
+    }
+
+    /// Removes members of the set at `key`, and `key` with the last of them; says how many were there.
+    pub(crate) fn set_remove(&mut self, key: &[u8], members: &[&[u8]]) -> u64 {
+        let removed: Option<Vec<&[u8]>> = self.edit_value(key, |value| {
+            let set = as_set(value);
+            let removed = members.iter().copied();
+            removed.filter(|member| set.remove(member)).collect()
+        });
+        let removed = removed.unwrap_or_default();
+        self.record_members(&removed, |members| Effect::SetRemove { key, members });
+        if !removed.is_empty() {
+            self.drop_empty(key);
+        }
+        removed.len() as u64
+    }
+
+    /// Lets `key` hold this set and nothing else, without a deadline; nothing at all if the set is empty.
+    pub(crate) fn set_store(&mut self, key: &[u8], set: SetValue) {
+        self.erase(key);
+        if set.len() == 0 {
+            return;
+        }
+        if self.batch.recording {
+            set.for_each_piece(EFFECT_BYTES_MAX, &mut |members| {
+                let members = Items::new(members);
+                self.batch.record(&Effect::SetAdd { key, members });
+            });
+        } else {
+            // Only counted.
+            let members = Items::new(&[]);
+            self.batch.record(&Effect::SetAdd { key, members });
+        }
+        let (table, hash) = self.at(key);
+        let payload = NewPayload::Large(Value::Set(set));
+        let old = table.insert(hash, key, tag::STRING, NO_DEADLINE, payload);
+        if let OldPayload::Large(value) = old {
+            self.batch.dropped.push(Dropped::Value(value));
+        }
+    }
+
+    fn record_members<'e>(
+        &mut self,
+        members: &'e [&'e [u8]],
+        effect: impl Fn(Items<'e>) -> Effect<'e>,
+    ) {
+        for piece in pieces(members, EFFECT_BYTES_MAX) {
+            self.batch.record(&effect(Items::new(piece)));
+        }
+    }
+
+    /// Applies an effect on a set.
+    pub(super) fn apply_set(&mut self, effect: &Effect<'_>) -> Result<(), Misfit> {
+        let (Effect::SetAdd { key, members } | Effect::SetRemove { key, members }) = *effect else {
+            return Err(Misfit);
+        };
+        if let Some(entry) = self.entry(key) {
+            entry.set().map_err(|_wrong_type| Misfit)?;
+        }
+        if members.is_empty() {
+            return Err(Misfit);
+        }
+        let members: Vec<&[u8]> = members.iter().collect();
+        if matches!(effect, Effect::SetAdd { .. }) {
+            self.set_add(key, &members);
+        } else {
+            self.set_remove(key, &members);
+        }
+        Ok(())
+    }
+}
+
+/// Hands over effects that rebuild a set on an empty key.
+pub(super) fn set_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)) {
+    let (key, Ok(set)) = (entry.key(), entry.set()) else {
+        return;
+    };
+    set.for_each_piece(SNAPSHOT_BYTES_MAX, &mut |members| {
+        let members = Items::new(members);
+        emit(&Effect::SetAdd { key, members });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_bounded_and_lose_nothing() {
+        let words: Vec<&[u8]> = vec![b"aaaa", b"", b"bb", b"cccccccccc", b"d", b"e"];
+        let cut: Vec<_> = pieces(&words, 5).collect();
+        assert_eq!(cut.concat(), words);
+        let lens: Vec<usize> = cut.iter().map(|piece| piece.len()).collect();
+        assert_eq!(lens, [2, 1, 1, 2]);
+        assert_eq!(pieces(&[], 5).count(), 0);
+    }
+}
