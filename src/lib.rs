@@ -60,7 +60,7 @@ pub use command::string_lcs::{LcsMatch, LcsMatches, LcsRead};
 pub use command::string_many::{StringManyRead, StringManyWrite};
 pub use command::string_options::{GetExOptions, SetOptions};
 pub use command::string_range::{StringRangeRead, StringRangeWrite};
-pub use db::{Builder, Db, Session};
+pub use db::{Blocked, Builder, Db, Session};
 pub use effect::{Effect, Items};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
 pub use engine::options::{Ack, CompactionPolicy};

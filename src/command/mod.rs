@@ -16,6 +16,7 @@ pub(crate) mod args;
 pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
+pub(crate) mod blocking;
 pub(crate) mod expire;
 pub(crate) mod hash;
 pub(crate) mod hash_all;
@@ -77,6 +78,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    blocking::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,

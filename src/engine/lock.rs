@@ -102,6 +102,11 @@ impl Locked<'_> {
         }
     }
 
+    /// The numbers of the shards, ascending.
+    pub(crate) fn indexes(&self) -> &[usize] {
+        &self.indexes
+    }
+
     pub(crate) fn slot_mut(&mut self, index: usize) -> &mut Slot {
         let position = self.position(index);
         &mut self.guards[position]

@@ -227,7 +227,11 @@ impl Transaction<'_> {
             slot.frozen = false;
         }
         engine.notice_deadlines_in(&locked);
-        let pending = engine.log_batch(batch, Reach::Many(&locked));
+        let mut pending = engine.log_batch(batch, Reach::Many(&locked));
+        if pending.waits.is_some() {
+            let indexes = locked.indexes().to_vec();
+            engine.serve_under(&mut pending, &mut locked, &indexes);
+        }
         drop(locked);
         // Releases the gate: the next transaction may share this one's sync.
         drop(self);
