@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::command;
 use crate::command::blocking::Take;
 use crate::command::reply::Reply;
-use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
+use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Usage};
 use crate::command::run::{WriteCall, WriteCommand};
 use crate::command::server::check_database;
 use crate::engine::Engine;
 use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
-use crate::engine::options::{Ack, CompactionPolicy, EncodingLimits, Options};
+use crate::engine::options::{Ack, CompactionPolicy, EncodingLimits, EvictionPolicy, Options};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stats::Stats;
 use crate::engine::transaction::Transaction;
@@ -106,6 +106,46 @@ impl Builder {
     #[must_use]
     pub fn compaction(mut self, policy: CompactionPolicy) -> Self {
         self.options.compaction = policy;
+        self
+    }
+
+    /// Lets keys and values of all databases take at most about `bytes`, 0 for any number, and says what
+    /// happens then. Redis: `maxmemory`, `maxmemory-policy`.
+    ///
+    /// A command that may need memory looks before it runs. If more than `bytes` are used, expired keys
+    /// go, then keys that `policy` chooses, until no more is used; each is an ordinary removal, in the
+    /// file too. If none may go the command is refused, and nothing is changed. So the limit is passed by
+    /// what is written between two looks: by one command for each thread, and by a whole transaction,
+    /// which looks before its first change only. One look evicts at most 4096 keys.
+    ///
+    /// Counted is what [`Stats::memory_bytes`] counts: what snapshots and branches keep alive comes on
+    /// top. Uses for the LRU and LFU policies are kept in four bytes for each of a few more slots than
+    /// there are keys, and lost when the database is closed.
+    ///
+    /// ```
+    /// # use nacredb::{CommandError, Db, Error, EvictionPolicy, prelude::*};
+    /// let cache = Db::builder()
+    ///     .max_memory(1 << 20, EvictionPolicy::AllKeysLru)
+    ///     .open_in_memory();
+    /// for n in 0..100 {
+    ///     cache.set(format!("page {n}"), vec![0; 50_000])?;
+    /// }
+    /// assert!(cache.db_size()? < 25);
+    /// assert!(cache.exists("page 99")?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn max_memory(mut self, bytes: u64, policy: EvictionPolicy) -> Self {
+        self.options.memory.bytes = bytes;
+        self.options.memory.policy = policy;
+        self
+    }
+
+    /// How many keys are looked at for each that is evicted, at most 64; 5 unless set. More choose
+    /// better and slower. Redis: `maxmemory-samples`.
+    #[must_use]
+    pub fn max_memory_samples(mut self, samples: usize) -> Self {
+        self.options.memory.samples = samples;
         self
     }
 
@@ -390,14 +430,26 @@ impl Db {
 impl RunRead for Db {
     #[inline]
     fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
+        if command.is_peek() {
+            return self
+                .engine()
+                .peek(self.database, &command.keys(), |tx| command.execute(tx));
+        }
         self.engine()
             .read(self.database, &command.keys(), |tx| command.execute(tx))
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        self.engine().usage(self.database, key)
     }
 }
 
 impl RunWrite for Db {
     #[inline]
     fn write<C: WriteCommand>(&self, command: C) -> Result<C::Output, Error> {
+        if command.needs_memory() {
+            self.engine().make_room()?;
+        }
         self.engine()
             .write(self.database, &command.keys(), |tx| command.execute(tx))
     }
@@ -406,6 +458,18 @@ impl RunWrite for Db {
 impl Host for Db {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
         self.engine().read(self.database, &keys, |tx| call(tx))
+    }
+
+    fn peek_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.engine().peek(self.database, &keys, |tx| call(tx))
+    }
+
+    fn make_room(&self) -> Result<(), Error> {
+        self.engine().make_room()
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        self.engine().usage(self.database, key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {

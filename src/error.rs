@@ -30,6 +30,9 @@ pub enum CommandError {
     NoSuchKey,
     /// A string would grow past the limit (512 MB unless the builder lifts it).
     StringTooLong,
+    /// Keys and values take more than they may, and nothing may be evicted. Commands that need no
+    /// memory still run.
+    OutOfMemory,
     /// Any other refusal: the whole text as Redis prints it, code word first.
     Other(Cow<'static, str>),
 }
@@ -51,6 +54,9 @@ impl fmt::Display for CommandError {
             Self::NoSuchKey => f.write_str("ERR no such key"),
             Self::StringTooLong => {
                 f.write_str("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+            }
+            Self::OutOfMemory => {
+                f.write_str("OOM command not allowed when used memory > 'maxmemory'.")
             }
             Self::Other(text) => f.write_str(text),
         }

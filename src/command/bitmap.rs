@@ -314,6 +314,10 @@ impl WriteCommand for SetBit<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         check_offset(tx.rules, self.offset)?;
         let on = self

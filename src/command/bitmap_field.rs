@@ -416,6 +416,10 @@ impl WriteCommand for BitField<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError> {
         self.check(tx.rules)?;
         let entry = tx.entry(self.key);

@@ -99,6 +99,10 @@ impl WriteCommand for Combine<'_> {
         }
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         let Some((to, from)) = self.keys.split_first() else {
             return Ok(0);

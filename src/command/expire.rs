@@ -411,6 +411,10 @@ impl ReadCommand for RemainingMs<'_> {
         Keys::One(self.key)
     }
 
+    fn is_peek(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Ttl, CommandError> {
         let left = |at_ms: u64| at_ms.saturating_sub(tx.now.ms());
         Ok(match deadline(tx, self.key) {
@@ -430,6 +434,10 @@ impl ReadCommand for DeadlineMs<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn is_peek(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Ttl, CommandError> {

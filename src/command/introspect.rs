@@ -299,19 +299,28 @@ fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + use<> 
     let has = |flag: Flag| spec.flags.contains(&flag);
     let whole = matches!(name, "DBSIZE" | "FLUSHALL" | "FLUSHDB");
     let fast = has(Flag::Fast);
+    let sorts = name.starts_with("SORT");
     [
         (
             "keyspace",
-            whole || (spec.group == "generic" && name != "OBJECT"),
+            whole || (spec.group == "generic" && name != "OBJECT" && !sorts),
         ),
         ("read", has(Flag::ReadOnly)),
         ("write", has(Flag::Write)),
+        ("set", spec.group == "set" || sorts),
+        ("sortedset", spec.group == "sorted-set" || sorts),
+        ("list", spec.group == "list" || sorts),
+        ("hash", spec.group == "hash"),
         ("string", spec.group == "string"),
         ("bitmap", spec.group == "bitmap"),
         ("hyperloglog", spec.group == "hyperloglog"),
+        ("geo", spec.group == "geo"),
         ("fast", fast),
         ("slow", !fast),
-        ("dangerous", matches!(name, "FLUSHALL" | "FLUSHDB" | "KEYS")),
+        (
+            "dangerous",
+            sorts || matches!(name, "FLUSHALL" | "FLUSHDB" | "KEYS"),
+        ),
         (
             "connection",
             spec.group == "connection" || name.split('|').next() == Some("COMMAND"),

@@ -48,7 +48,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         redis_complexity: "",
         differences: "",
         example: "EXISTS a b",
-        call: |args, host| host.read(&Exists { keys: args.rest(1) }),
+        call: |args, host| host.read(&Exists::looking(args.rest(1))),
     },
     CommandSpec {
         name: "TOUCH",
@@ -57,12 +57,12 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         keys: KeyPositions::range(1, -1, 1),
         group: "generic",
         since: "3.2.1",
-        summary: "Counts the keys that are there, each as often as it is named; the same as EXISTS.",
+        summary: "Counts the keys that are there, each as often as it is named, and counts as a use of them.",
         complexity: "O(N) where N is the number of keys",
         redis_complexity: "",
-        differences: "There are no access times to be touched.",
+        differences: "Uses are noted under an LRU or LFU policy only.",
         example: "TOUCH a b",
-        call: |args, host| host.read(&Exists { keys: args.rest(1) }),
+        call: |args, host| host.read(&Exists::touching(args.rest(1))),
     },
     CommandSpec {
         name: "TYPE",
@@ -181,6 +181,19 @@ impl WriteCommand for Remove<'_> {
 /// `EXISTS`, `TOUCH`.
 struct Exists<'a> {
     keys: &'a [&'a [u8]],
+    is_peek: bool,
+}
+
+impl<'a> Exists<'a> {
+    fn looking(keys: &'a [&'a [u8]]) -> Self {
+        let is_peek = true;
+        Self { keys, is_peek }
+    }
+
+    fn touching(keys: &'a [&'a [u8]]) -> Self {
+        let is_peek = false;
+        Self { keys, is_peek }
+    }
 }
 
 impl ReadCommand for Exists<'_> {
@@ -188,6 +201,10 @@ impl ReadCommand for Exists<'_> {
 
     fn keys(&self) -> Keys<'_> {
         list(self.keys)
+    }
+
+    fn is_peek(&self) -> bool {
+        self.is_peek
     }
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<u64, CommandError> {
@@ -214,6 +231,10 @@ impl ReadCommand for Type<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn is_peek(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
@@ -315,6 +336,10 @@ impl WriteCommand for Copy<'_> {
         Keys::Two(self.from, self.to)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         let read = tx.as_read();
         let database = self.database.unwrap_or(read.database);
@@ -395,11 +420,10 @@ pub trait KeyRead: RunRead {
     /// ```
     fn exists(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
         let keys = [key.as_ref()];
-        Ok(self.read(Exists { keys: &keys })? > 0)
+        Ok(self.read(Exists::looking(&keys))? > 0)
     }
 
-    /// Counts the keys that are there, each as often as it is named. Redis: `EXISTS` and, as no access
-    /// times are kept, `TOUCH`.
+    /// Counts the keys that are there, each as often as it is named. Redis: `EXISTS`.
     ///
     /// # Complexity
     /// O(N) for N keys.
@@ -417,7 +441,28 @@ pub trait KeyRead: RunRead {
     /// ```
     #[doc(alias = "TOUCH")]
     fn exists_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<u64, Error> {
-        self.read(Exists { keys: &refs(keys) })
+        self.read(Exists::looking(&refs(keys)))
+    }
+
+    /// Counts the keys that are there, each as often as it is named, and counts as a use of them for an
+    /// eviction policy. Redis: `TOUCH`.
+    ///
+    /// # Complexity
+    /// O(N) for N keys.
+    ///
+    /// # Errors
+    /// [`StorageError`](crate::StorageError) where the handle may not be used.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// db.set("here", "")?;
+    /// assert_eq!(db.touch(&["here", "gone"])?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn touch<A: AsRef<[u8]>>(&self, keys: &[A]) -> Result<u64, Error> {
+        self.read(Exists::touching(&refs(keys)))
     }
 
     /// Returns the type of the value at `key`, or `None` if there is none. Redis: `TYPE`.

@@ -18,6 +18,8 @@ pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod blocking;
 pub(crate) mod expire;
+pub(crate) mod geo;
+pub(crate) mod geo_search;
 pub(crate) mod hash;
 pub(crate) mod hash_all;
 pub(crate) mod hash_counter;
@@ -29,6 +31,7 @@ pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod list_move;
 pub(crate) mod list_write;
+pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod reply;
 pub(crate) mod run;
@@ -37,6 +40,10 @@ pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod set;
+pub(crate) mod set_join;
+pub(crate) mod set_random;
+pub(crate) mod set_scan;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -47,11 +54,18 @@ pub(crate) mod string_range;
 #[cfg(test)]
 mod table_tests;
 pub(crate) mod transaction;
+pub(crate) mod zset;
+pub(crate) mod zset_algebra;
+pub(crate) mod zset_bounds;
+pub(crate) mod zset_random;
+pub(crate) mod zset_range;
+pub(crate) mod zset_remove;
+pub(crate) mod zset_write;
 
 use args::{Args, clip, printable};
 use reply::Reply;
 use run::Host;
-use spec::CommandSpec;
+use spec::{CommandSpec, Flag};
 
 use crate::error::{CommandError, Error};
 
@@ -69,16 +83,29 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     list_write::COMMANDS,
     list_move::COMMANDS,
     hyperloglog::COMMANDS,
+    geo::COMMANDS,
+    geo_search::COMMANDS,
+    zset_range::COMMANDS,
+    zset_remove::COMMANDS,
+    zset_random::COMMANDS,
+    zset_algebra::COMMANDS,
     hash::COMMANDS,
     hash_all::COMMANDS,
     hash_counter::COMMANDS,
     hash_ex::COMMANDS,
     hash_expire::COMMANDS,
+    zset::COMMANDS,
+    zset_write::COMMANDS,
+    set::COMMANDS,
+    set_random::COMMANDS,
+    set_join::COMMANDS,
+    set_scan::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
     blocking::COMMANDS,
+    memory::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
@@ -152,7 +179,25 @@ pub(crate) fn check(words: &[&[u8]]) -> Result<&'static CommandSpec, CommandErro
 
 /// Runs a command given in words on `host`.
 pub(crate) fn execute(words: &[&[u8]], host: &dyn Host) -> Result<Reply, Error> {
-    (check(words)?.call)(Args::new(words), host)
+    run_checked(check(words)?, words, host)
+}
+
+/// Runs a command that was checked.
+pub(crate) fn run_checked(
+    spec: &CommandSpec,
+    words: &[&[u8]],
+    host: &dyn Host,
+) -> Result<Reply, Error> {
+    make_room(spec, host)?;
+    (spec.call)(Args::new(words), host)
+}
+
+/// Makes room for a command that may need memory: before its arguments are looked at, as in Redis.
+pub(crate) fn make_room(spec: &CommandSpec, host: &dyn Host) -> Result<(), Error> {
+    if spec.flags.contains(&Flag::DenyOom) {
+        host.make_room()?;
+    }
+    Ok(())
 }
 
 /// Redis's text for a name that is no command: 128 bytes of it, and of all arguments together about as

@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::reply::Reply;
-use super::run::{Host, Keys, ReadCommand, RunRead};
+use super::run::{Host, Keys, ReadCommand, RunRead, Usage};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{Entry, KeyType, ReadTx};
@@ -61,17 +61,30 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         "OBJECT|FREQ",
         "4.0.0",
         "Returns how often a key is used, under an LFU policy.",
-        "There is never an LFU policy: always the error Redis has by default.",
+        "Kept by hash: keys that share a word have the highest of their counters.",
         "OBJECT FREQ key",
-        |args, host| host.read(&Object::frequency(args.word(2)?)),
+        |args, host| {
+            let key = args.word(2)?;
+            let is_there = host.read_raw(&Object::existence(key))?.is_some();
+            let count = is_there.then(|| frequency(host.usage(key))).transpose()?;
+            Ok(count.into())
+        },
     ),
     row(
         "OBJECT|IDLETIME",
         "2.2.3",
         "Returns for how many seconds a key was not used.",
-        "No access times are kept: always 0 for a key that is there.",
+        "Kept under an LRU policy only, else 0 for a key that is there; by hash: keys that share a word have \
+         the shortest of their times.",
         "OBJECT IDLETIME key",
-        |args, host| host.read(&Object::idle_time(args.word(2)?)),
+        |args, host| {
+            let key = args.word(2)?;
+            let is_there = host.read_raw(&Object::existence(key))?.is_some();
+            let seconds = is_there
+                .then(|| idle_seconds(host.usage(key)))
+                .transpose()?;
+            Ok(seconds.into())
+        },
     ),
     row(
         "OBJECT|REFCOUNT",
@@ -135,6 +148,10 @@ impl<R> ReadCommand for Object<'_, R> {
         Keys::One(self.key)
     }
 
+    fn is_peek(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Option<R>, CommandError> {
         tx.entry(self.key)
             .map(|entry| (self.look)(&entry))
@@ -151,26 +168,43 @@ impl<'a> Object<'a, &'static str> {
     }
 }
 
+impl<'a> Object<'a, ()> {
+    fn existence(key: &'a [u8]) -> Self {
+        Self {
+            key,
+            look: |_| Ok(()),
+        }
+    }
+}
+
+/// The answer of `OBJECT IDLETIME` for a key that is there.
+fn idle_seconds(usage: Usage) -> Result<u64, CommandError> {
+    match usage {
+        Usage::Untracked => Ok(0),
+        Usage::IdleSeconds(seconds) => Ok(seconds),
+        Usage::Frequency(_) => {
+            let text = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note \
+                 that when switching between policies at runtime LRU and LFU data will take some time to \
+                 adjust.";
+            Err(CommandError::Other(text.into()))
+        }
+    }
+}
+
+/// The answer of `OBJECT FREQ` for a key that is there.
+fn frequency(usage: Usage) -> Result<u64, CommandError> {
+    match usage {
+        Usage::Frequency(count) => Ok(u64::from(count)),
+        Usage::Untracked | Usage::IdleSeconds(_) => {
+            let text = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
+                 Please note that when switching between policies at runtime LRU and LFU data will take \
+                 some time to adjust.";
+            Err(CommandError::Other(text.into()))
+        }
+    }
+}
+
 impl<'a> Object<'a, i64> {
-    fn idle_time(key: &'a [u8]) -> Self {
-        Self {
-            key,
-            look: |_| Ok(0),
-        }
-    }
-
-    fn frequency(key: &'a [u8]) -> Self {
-        Self {
-            key,
-            look: |_| {
-                let text = "ERR An LFU maxmemory policy is not selected, access frequency not \
-                     tracked. Please note that when switching between policies at runtime LRU and LFU \
-                     data will take some time to adjust.";
-                Err(CommandError::Other(text.into()))
-            },
-        }
-    }
-
     fn reference_count(key: &'a [u8]) -> Self {
         Self {
             key,
@@ -240,6 +274,66 @@ pub trait ObjectRead: RunRead {
     /// ```
     fn object_encoding(&self, key: impl AsRef<[u8]>) -> Result<Option<&'static str>, Error> {
         self.read(Object::encoding(key.as_ref()))
+    }
+
+    /// Returns for how many seconds `key` was not used, as far as an LRU policy keeps it (else 0);
+    /// `None` if there is no such key. Approximate: keys that share a word of the table share the latest
+    /// use. Redis: `OBJECT IDLETIME`.
+    ///
+    /// # Complexity
+    /// O(1).
+    ///
+    /// # Errors
+    /// Redis's refusal under an LFU policy; [`StorageError`](crate::StorageError) where the handle may
+    /// not be used.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, Error, EvictionPolicy, ManualClock, prelude::*};
+    /// # use std::{sync::Arc, time::Duration};
+    /// let db = Db::builder()
+    ///     .clock(Arc::new(ManualClock::new(0)))
+    ///     .max_memory(1 << 20, EvictionPolicy::AllKeysLru)
+    ///     .open_in_memory();
+    /// db.set("k", "v")?;
+    /// db.advance(Duration::from_secs(90))?;
+    /// assert_eq!(db.object_idle_time("k")?, Some(90));
+    /// db.get("k")?;
+    /// assert_eq!(db.object_idle_time("k")?, Some(0));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "OBJECT IDLETIME")]
+    fn object_idle_time(&self, key: impl AsRef<[u8]>) -> Result<Option<u64>, Error> {
+        let key = key.as_ref();
+        let found = self.read(Object::existence(key))?;
+        Ok(found.map(|()| idle_seconds(self.usage(key))).transpose()?)
+    }
+
+    /// Returns how often `key` is used, as an LFU policy counts it: a logarithm of its uses, from 0 to
+    /// 255, that falls with time; `None` if there is no such key. Redis: `OBJECT FREQ`.
+    ///
+    /// # Complexity
+    /// O(1).
+    ///
+    /// # Errors
+    /// Redis's refusal without an LFU policy; [`StorageError`](crate::StorageError) where the handle may
+    /// not be used.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, Error, EvictionPolicy, prelude::*};
+    /// let db = Db::builder().max_memory(1 << 20, EvictionPolicy::AllKeysLfu).open_in_memory();
+    /// db.set("k", "v")?;
+    /// assert_eq!(db.object_frequency("k")?, Some(5));
+    /// db.get("k")?;
+    /// assert_eq!(db.object_frequency("k")?, Some(6));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "OBJECT FREQ")]
+    fn object_frequency(&self, key: impl AsRef<[u8]>) -> Result<Option<u64>, Error> {
+        let key = key.as_ref();
+        let found = self.read(Object::existence(key))?;
+        Ok(found.map(|()| frequency(self.usage(key))).transpose()?)
     }
 
     /// Returns how many references to the value at `key` Redis would count. Redis: `OBJECT REFCOUNT`.

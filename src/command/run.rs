@@ -38,6 +38,10 @@ pub trait ReadCommand {
     type Output;
     /// The keys it touches.
     fn keys(&self) -> Keys<'_>;
+    /// Whether it only looks at its keys: what is looked at counts as unused still.
+    fn is_peek(&self) -> bool {
+        false
+    }
     /// Runs it.
     #[allow(
         private_interfaces,
@@ -53,6 +57,11 @@ pub trait WriteCommand {
     type Output;
     /// The keys it touches.
     fn keys(&self) -> Keys<'_>;
+    /// Whether it may need more memory, so that it is refused where there is none left: the
+    /// `denyoom` flag of its rows.
+    fn needs_memory(&self) -> bool {
+        false
+    }
     /// Runs it.
     #[allow(
         private_interfaces,
@@ -70,6 +79,13 @@ pub trait RunRead {
     /// be used.
     #[doc(hidden)]
     fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error>;
+
+    /// How a key was used.
+    #[doc(hidden)]
+    fn usage(&self, key: &[u8]) -> Usage {
+        let _ = key;
+        Usage::Untracked
+    }
 }
 
 /// Something that writing commands run on: a database, a transaction.
@@ -87,9 +103,36 @@ pub(crate) type ReadCall<'a> = &'a mut dyn FnMut(&ReadTx<'_>) -> Result<(), Comm
 /// What a [`Host`] calls with the shards of a command that writes.
 pub(crate) type WriteCall<'a> = &'a mut dyn FnMut(&mut WriteTx<'_>) -> Result<(), CommandError>;
 
+/// How a key was used, as far as the database's eviction policy asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// Nobody asks.
+    Untracked,
+    /// Seconds since its last use.
+    IdleSeconds(u64),
+    /// Redis's logarithmic counter of its uses.
+    Frequency(u8),
+}
+
 /// As [`RunRead`] and [`RunWrite`] together, for callers that speak in words.
 pub(crate) trait Host {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error>;
+
+    /// As [`read_with`](Self::read_with), for calls that do not count as a use of their keys.
+    fn peek_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.read_with(keys, call)
+    }
+
+    /// Makes room for a command that may need memory, by evicting keys, or refuses it. Called before
+    /// it runs.
+    fn make_room(&self) -> Result<(), Error>;
+
+    /// How a key was used.
+    fn usage(&self, key: &[u8]) -> Usage {
+        let _ = key;
+        Usage::Untracked
+    }
+
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error>;
 
     /// Lets the commands from here on work in another logical database. Handles that others share
@@ -171,15 +214,23 @@ impl dyn Host + '_ {
     /// As [`read`](Self::read), for answers whose shape depends on more than their type.
     pub(crate) fn read_raw<C: ReadCommand>(&self, command: &C) -> Result<C::Output, Error> {
         let mut output = None;
-        self.read_with(command.keys(), &mut |tx| {
+        let mut call = |tx: &ReadTx<'_>| {
             output = Some(command.execute(tx)?);
             Ok(())
-        })?;
+        };
+        if command.is_peek() {
+            self.peek_with(command.keys(), &mut call)?;
+        } else {
+            self.read_with(command.keys(), &mut call)?;
+        }
         output.ok_or_else(not_run)
     }
 
     /// As [`write`](Self::write), for answers whose shape depends on more than their type.
     pub(crate) fn write_raw<C: WriteCommand>(&self, command: &C) -> Result<C::Output, Error> {
+        if command.needs_memory() {
+            self.make_room()?;
+        }
         let mut output = None;
         self.write_with(command.keys(), &mut |tx| {
             output = Some(command.execute(tx)?);

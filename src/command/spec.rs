@@ -53,6 +53,49 @@ pub(crate) struct KeyPositions {
     pub(crate) step: i32,
     /// The word that says how many keys follow it; 0 for none.
     pub(crate) count_at: usize,
+    /// The option that a key follows.
+    pub(crate) stored: Stored,
+}
+
+/// Options that name the key an answer goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// There is none.
+    No,
+    /// `STORE` of `SORT`, the last one.
+    Sort,
+    /// `STORE` and `STOREDIST` of `GEORADIUS` and its kin.
+    Radius,
+}
+
+impl Stored {
+    /// The places of those keys.
+    fn among(self, words: &[&[u8]]) -> Vec<usize> {
+        let is = |at: usize, name: &str| words[at].eq_ignore_ascii_case(name.as_bytes());
+        let last = words.len().saturating_sub(1);
+        match self {
+            Self::No => Vec::new(),
+            Self::Sort => {
+                let (mut stored, mut at) = (None, 2);
+                while at < last {
+                    if is(at, "STORE") {
+                        stored = Some(at + 1);
+                    }
+                    at += match () {
+                        () if is(at, "LIMIT") => 3,
+                        () if ["BY", "GET", "STORE"].iter().any(|name| is(at, name)) => 2,
+                        () => 1,
+                    };
+                }
+                stored.into_iter().collect()
+            }
+            Self::Radius => {
+                let after = |name| (5..last).find(|&at| is(at, name));
+                let found = ["STORE", "STOREDIST"].into_iter().filter_map(after);
+                found.map(|at| at + 1).collect()
+            }
+        }
+    }
 }
 
 impl KeyPositions {
@@ -61,12 +104,14 @@ impl KeyPositions {
         last: 0,
         step: 0,
         count_at: 0,
+        stored: Stored::No,
     };
     pub(crate) const FIRST: Self = Self {
         first: 1,
         last: 1,
         step: 1,
         count_at: 0,
+        stored: Stored::No,
     };
 
     pub(crate) const fn range(first: i32, last: i32, step: i32) -> Self {
@@ -74,7 +119,7 @@ impl KeyPositions {
             first,
             last,
             step,
-            count_at: 0,
+            ..Self::NONE
         }
     }
 
@@ -89,6 +134,11 @@ impl KeyPositions {
     /// These, and as many keys as the word at `count_at` says, right after it.
     pub(crate) const fn and_counted(self, count_at: usize) -> Self {
         Self { count_at, ..self }
+    }
+
+    /// These, and those that options name.
+    pub(crate) const fn and_stored(self, stored: Stored) -> Self {
+        Self { stored, ..self }
     }
 
     /// Whether a command has keys at all.
@@ -120,6 +170,7 @@ impl KeyPositions {
             let to = from.checked_add(count).filter(|&to| to <= words.len())?;
             positions.extend(from..to);
         }
+        positions.extend(self.stored.among(words));
         Some(positions)
     }
 }

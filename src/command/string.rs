@@ -281,6 +281,10 @@ impl WriteCommand for PlainSet<'_> {
     }
 
     #[inline]
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
         check_length(tx.rules, 0, self.value.len())?;
         tx.set_string(self.key, self.value, None);
@@ -338,6 +342,10 @@ impl WriteCommand for Set<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<SetDone, CommandError> {

@@ -137,6 +137,10 @@ impl WriteCommand for IncrBy<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<i64, CommandError> {
         let (old, before) = match tx.entry(self.key) {
             Some(entry) => (integer(entry.string()?)?, Some(entry.before())),
@@ -163,6 +167,10 @@ impl WriteCommand for IncrByFloat<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Vec<u8>, CommandError> {

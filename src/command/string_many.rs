@@ -158,6 +158,10 @@ impl WriteCommand for MSet<'_> {
         }
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         for (_, value) in self.pairs() {
             check_length(tx.rules, 0, value.len())?;

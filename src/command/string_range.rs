@@ -181,6 +181,10 @@ impl WriteCommand for Append<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         let old = tx.entry(self.key).map(|entry| entry.string()).transpose()?;
         let old_len = old.map(|string| string.len());
@@ -212,6 +216,10 @@ impl WriteCommand for SetRange<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {

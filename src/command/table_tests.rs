@@ -37,6 +37,7 @@ const NOW_MS: u64 = 1_000_000;
 struct Calls {
     read: Cell<u32>,
     written: Cell<u32>,
+    made_room: Cell<u32>,
     /// The keys it named; `None` for every key, or those at a cursor.
     named: RefCell<Option<BTreeSet<Vec<u8>>>>,
 }
@@ -135,6 +136,12 @@ impl RecordingHost {
             tx.expire(b"b", Some(NOW_MS + 500));
             tx.expire(b"to", Some(NOW_MS - 500));
             tx.write_string(b"raw", 3, b"edited");
+            let members: Vec<(f64, &[u8])> =
+                KEYS.iter().map(|&key| (key.len() as f64, key)).collect();
+            tx.zset_add(b"zset", &members);
+            tx.set_add(b"set", &[b"member", b"1", b"", &long, b"key"]);
+            tx.set_add(b"other", &[b"1", b"2"]);
+            tx.expire(b"other", Some(NOW_MS + 500));
             for key in [b"list".as_slice(), b"from"] {
                 tx.erase(key);
                 let elements = [&b"a"[..], b"1", b"", b"a", &long, b"key", b"a"];
@@ -207,6 +214,7 @@ impl RecordingHost {
     fn run(&self, words: &[Vec<u8>]) -> Result<Reply, Error> {
         self.calls.read.set(0);
         self.calls.written.set(0);
+        self.calls.made_room.set(0);
         *self.calls.named.borrow_mut() = None;
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         execute(&words, self)
@@ -220,6 +228,11 @@ impl Host for RecordingHost {
 
     fn database(&self) -> u8 {
         0
+    }
+
+    fn make_room(&self) -> Result<(), Error> {
+        self.calls.made_room.set(self.calls.made_room.get() + 1);
+        Ok(())
     }
 
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
@@ -461,6 +474,22 @@ fn the_write_flag_says_who_may_change_state() {
             if flags.contains(&Flag::ReadOnly) {
                 assert!(host.calls.read.get() > 0, "{}", spec.name);
             }
+        }
+    }
+}
+
+#[test]
+fn the_deny_oom_flag_says_who_needs_memory() {
+    for spec in all() {
+        for host in [RecordingHost::empty(), RecordingHost::filled()] {
+            let words = example(spec);
+            drop(host.run(&words));
+            let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let spec = resolve(&slices).unwrap();
+            let flagged = u32::from(spec.flags.contains(&Flag::DenyOom));
+            // Once by the row, once by the operation itself, which is what typed calls run.
+            let expected = flagged + flagged * u32::from(host.calls.written.get() > 0);
+            assert_eq!(host.calls.made_room.get(), expected, "{}", spec.name);
         }
     }
 }

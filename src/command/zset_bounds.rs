@@ -1,10 +1,12 @@
-//! The ends of ranges in sorted sets, as words name them: `5`, `(5`, `-inf`; `[m`, `(m`, `-`, `+`.
+//! What the commands of sorted sets read and print in words: ends of ranges (`5`, `(5`, `-inf`; `[m`, `(m`,
+//! `-`, `+`), and scores.
 //!
 //! Called by the commands that take ranges of scores or of members.
 
 use super::args::Args;
+use super::reply::Reply;
 use crate::error::CommandError;
-use crate::value::number::strtod;
+use crate::value::number::{score_text, strtod};
 use crate::value::zset::{LexBound, ScoreBound};
 
 fn score_bound(word: &[u8]) -> Result<ScoreBound, CommandError> {
@@ -44,4 +46,9 @@ pub(super) fn lex_bounds<'a>(
     max: usize,
 ) -> Result<(LexBound<'a>, LexBound<'a>), CommandError> {
     Ok((lex_bound(args.word(min)?)?, lex_bound(args.word(max)?)?))
+}
+
+/// A score as a reply.
+pub(super) fn score_reply(score: f64) -> Reply {
+    Reply::Bulk(score_text(score))
 }

@@ -11,11 +11,10 @@ use std::cell::{Cell, RefCell};
 
 use super::Db;
 use crate::command;
-use crate::command::args::Args;
 use crate::command::blocking::Take;
 use crate::command::reply::Reply;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
-use crate::command::run::{Step, WriteCall, WriteCommand};
+use crate::command::run::{Step, Usage, WriteCall, WriteCommand};
 use crate::command::server::check_database;
 use crate::command::spec::CommandSpec;
 use crate::engine::transaction::Transaction;
@@ -189,6 +188,13 @@ impl Session {
             Ok(spec) => spec,
             Err(error) => return Err(self.refuse_to_queue(error)),
         };
+        if self.is_queueing()
+            && !is_step(spec)
+            && let Err(error) = command::make_room(spec, &self.db)
+        {
+            self.state.spoilt = true;
+            return Err(error);
+        }
         if let Some(queue) = self.state.queue.as_mut().filter(|_| !is_step(spec)) {
             let words = words.into_iter().map(<[u8]>::to_vec).collect();
             queue.push(Queued { spec, words });
@@ -199,7 +205,7 @@ impl Session {
             database: Cell::new(self.db.database),
             state: RefCell::new(&mut self.state),
         };
-        let reply = (spec.call)(Args::new(&words), &host);
+        let reply = command::run_checked(spec, &words, &host);
         self.db.database = host.database.get();
         reply
     }
@@ -282,7 +288,7 @@ impl Running<'_> {
 /// Runs a queued command. What it refuses is its answer; what the handle refuses ends the transaction.
 fn run(queued: &Queued, tx: &Transaction<'_>) -> Result<Reply, Error> {
     let words: Vec<&[u8]> = queued.words.iter().map(Vec::as_slice).collect();
-    match (queued.spec.call)(Args::new(&words), tx) {
+    match command::run_checked(queued.spec, &words, tx) {
         Ok(reply) => Ok(reply),
         Err(Error::Command(error)) => Ok(Reply::Error(error)),
         Err(error @ Error::Storage(_)) => Err(error),
@@ -293,6 +299,19 @@ impl Host for Running<'_> {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
         let engine = self.db.engine();
         engine.read(self.database.get(), &keys, |tx| call(tx))
+    }
+
+    fn peek_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        let engine = self.db.engine();
+        engine.peek(self.database.get(), &keys, |tx| call(tx))
+    }
+
+    fn make_room(&self) -> Result<(), Error> {
+        self.db.make_room()
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        self.db.engine().usage(self.database.get(), key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {

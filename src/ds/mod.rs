@@ -8,6 +8,7 @@
     reason = "a structure's whole interface; its users take what they need"
 )]
 pub(crate) mod bits;
+pub(crate) mod census;
 mod config;
 #[allow(
     dead_code,
@@ -20,6 +21,7 @@ pub(crate) mod hash_trie;
 )]
 pub(crate) mod packed;
 mod pages;
+pub(crate) mod partial_sort;
 pub(crate) mod popcount;
 #[allow(
     dead_code,

@@ -307,6 +307,13 @@ impl<T> NodePtr<T> {
         self.shares().load(Ordering::Acquire) == 1
     }
 
+    /// The node's address and how many shares of it there are at this moment.
+    pub(crate) fn owners(&self) -> (usize, usize) {
+        // Acquire, as in `is_unique`: whoever finds itself alone sees what the others had written.
+        let shares = self.shares().load(Ordering::Acquire);
+        (self.base().addr().get(), shares as usize)
+    }
+
     #[inline]
     fn shares(&self) -> &AtomicU32 {
         // SAFETY: every node starts with its count (invariant 1) and lives while `self` does.

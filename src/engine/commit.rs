@@ -85,6 +85,20 @@ impl Engine {
         keys: &Keys<'_>,
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
+        if self.tracks_uses() {
+            self.note_uses(database, keys);
+        }
+        self.peek(database, keys, call)
+    }
+
+    /// As [`read`](Self::read), for a call that does not count as a use of its keys.
+    #[inline]
+    pub(crate) fn peek<R>(
+        &self,
+        database: u8,
+        keys: &Keys<'_>,
+        call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
+    ) -> Result<R, Error> {
         self.check_readable()?;
         let read_clock = || self.clock.now_ms();
         let random = || self.rng.next_u64();
@@ -143,6 +157,7 @@ impl Engine {
                 self.serve_under(&mut ran.1, &mut OneShard(&mut slot.shard), &[index]);
             }
             self.notice_deadlines(slot.shard.table(database));
+            self.account(&mut slot);
             ran
         } else {
             let mut locked = self.lock_many_to_write(self.shards_of(keys))?;
@@ -152,8 +167,12 @@ impl Engine {
                 self.serve_under(&mut ran.1, &mut locked, &indexes);
             }
             self.notice_deadlines_in(&locked);
+            locked.slots_mut().for_each(|(_, slot)| self.account(slot));
             ran
         };
+        if self.tracks_uses() {
+            self.note_uses(database, keys);
+        }
         self.finish(pending)?;
         Ok(result?)
     }

@@ -76,6 +76,7 @@ impl Engine {
             }
             keys.len() + KEYS_PER_STEP - left
         });
+        self.account(&mut slot);
         more |= slot.shard.tables().any(is_due);
         drop(slot);
         self.finish(pending)?;

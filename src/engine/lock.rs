@@ -14,6 +14,7 @@ use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::Engine;
+use super::uses::Uses;
 use crate::command::run::Keys;
 use crate::error::StorageError;
 use crate::keyspace::{Shard, ShardSource, ShardSourceMut};
@@ -23,6 +24,21 @@ use crate::keyspace::{Shard, ShardSource, ShardSourceMut};
 pub(crate) struct Slot {
     pub(crate) shard: Shard,
     pub(crate) frozen: bool,
+    /// What the shard took when it was last counted.
+    pub(crate) accounted_bytes: usize,
+    /// How its keys were used.
+    pub(crate) uses: Uses,
+}
+
+impl Slot {
+    pub(crate) fn new(shard: Shard) -> Self {
+        Self {
+            shard,
+            frozen: false,
+            accounted_bytes: 0,
+            uses: Uses::default(),
+        }
+    }
 }
 
 pub(crate) type Guard<'a> = MutexGuard<'a, Slot>;
@@ -105,6 +121,12 @@ impl Locked<'_> {
     /// The numbers of the shards, ascending.
     pub(crate) fn indexes(&self) -> &[usize] {
         &self.indexes
+    }
+
+    /// Every locked slot with its number.
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = (usize, &mut Slot)> {
+        let slots = self.guards.iter_mut().map(|guard| &mut **guard);
+        self.indexes.iter().copied().zip(slots)
     }
 
     pub(crate) fn slot_mut(&mut self, index: usize) -> &mut Slot {

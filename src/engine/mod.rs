@@ -6,9 +6,11 @@
 pub(crate) mod background;
 pub(crate) mod commit;
 pub(crate) mod compactor;
+pub(crate) mod evict;
 pub(crate) mod expirer;
 pub(crate) mod gate;
 pub(crate) mod lock;
+pub(crate) mod memory;
 pub(crate) mod observe;
 pub(crate) mod options;
 pub(crate) mod record;
@@ -17,6 +19,7 @@ pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod syncer;
 pub(crate) mod transaction;
+pub(crate) mod uses;
 pub(crate) mod waiters;
 pub(crate) mod watch;
 
@@ -30,6 +33,7 @@ use self::background::Background;
 use self::compactor::Compactor;
 use self::gate::Gate;
 use self::lock::Slot;
+use self::memory::Memory;
 use self::observe::Observers;
 use self::options::{Ack, CompactionPolicy, Options};
 use self::recovery::{Loading, app_bytes};
@@ -61,6 +65,7 @@ pub(crate) struct Engine {
     pub(crate) rules: Rules,
     pub(crate) rng: Rng,
     pub(crate) gate: Gate,
+    pub(crate) memory: Memory,
     pub(crate) observers: Observers,
     pub(crate) background: Background,
     pub(crate) syncer: Syncer,
@@ -124,16 +129,18 @@ impl Engine {
         rng: Rng,
         store: Option<Store>,
     ) -> Arc<Self> {
+        let memory = Memory::new(options.memory, options.clock.now_ms());
         let slot = |shard| {
-            CachePadded::new(Mutex::new(Slot {
-                shard,
-                frozen: false,
-            }))
+            let mut slot = Slot::new(shard);
+            memory.begin(&mut slot);
+            CachePadded::new(Mutex::new(slot))
         };
+        let slots = shards.into_iter().map(slot).collect();
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
             layout,
-            slots: shards.into_iter().map(slot).collect(),
+            slots,
+            memory,
             clock: Arc::clone(&options.clock),
             rules: options.rules,
             rng,

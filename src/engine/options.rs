@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::memory::MemoryLimit;
 use crate::keyspace::Rules;
 use crate::storage::backend::Storage;
 use crate::sys::clock::{Clock, SystemClock};
@@ -49,6 +50,29 @@ impl Default for CompactionPolicy {
     }
 }
 
+/// Who goes when keys and values take more than they may: Redis's `maxmemory-policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EvictionPolicy {
+    /// Nobody: commands that may need memory are refused with
+    /// [`CommandError::OutOfMemory`](crate::CommandError::OutOfMemory).
+    #[default]
+    NoEviction,
+    /// The keys that were not used for the longest time.
+    AllKeysLru,
+    /// The keys that are used least often.
+    AllKeysLfu,
+    /// Keys by chance.
+    AllKeysRandom,
+    /// As [`AllKeysLru`](Self::AllKeysLru), among keys with a deadline.
+    VolatileLru,
+    /// As [`AllKeysLfu`](Self::AllKeysLfu), among keys with a deadline.
+    VolatileLfu,
+    /// Keys by chance, among those with a deadline.
+    VolatileRandom,
+    /// The keys with the nearest deadline.
+    VolatileTtl,
+}
+
 /// Everything an engine is built from.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -56,6 +80,7 @@ pub(crate) struct Options {
     pub(crate) compaction: CompactionPolicy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Rules,
+    pub(crate) memory: MemoryLimit,
     pub(crate) shard_bits: u32,
     pub(crate) read_only: bool,
     pub(crate) load_threads: usize,
@@ -75,6 +100,7 @@ impl Default for Options {
                 bit_offsets: 1 << 32,
                 encoding: EncodingLimits::default(),
             },
+            memory: MemoryLimit::default(),
             shard_bits: 6,
             read_only: false,
             load_threads: 2,

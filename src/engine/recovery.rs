@@ -191,12 +191,7 @@ impl Target {
 impl Loader for Loading {
     fn begin(&self, info: &FileInfo) -> Result<(), StorageError> {
         let layout = layout_of(&info.app)?;
-        let empty = || {
-            CachePadded::new(Mutex::new(Slot {
-                shard: layout.empty_shard(),
-                frozen: false,
-            }))
-        };
+        let empty = || CachePadded::new(Mutex::new(Slot::new(layout.empty_shard())));
         let slots = (0..layout.shard_count()).map(|_| empty()).collect();
         let target = Target {
             rules: self.rules,

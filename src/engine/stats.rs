@@ -1,5 +1,7 @@
 //! Figures about a running database.
 
+use std::sync::atomic::Ordering;
+
 use super::Engine;
 use crate::error::StorageError;
 use crate::storage::LogStats;
@@ -12,6 +14,14 @@ pub struct Stats {
     pub keys: u64,
     /// Keys with a deadline.
     pub keys_with_deadline: u64,
+    /// Bytes that keys and values of all databases take, as if nothing were shared with a snapshot or
+    /// a branch: pages with the room they keep free, and everything below values. What a snapshot keeps
+    /// beside that is [`Snapshot::pinned_bytes`](crate::Snapshot::pinned_bytes).
+    pub memory_bytes: u64,
+    /// How many they may take; `None` for any number.
+    pub max_memory_bytes: Option<u64>,
+    /// Keys evicted since the database was opened.
+    pub evicted_keys: u64,
     /// Figures of the file; `None` in memory.
     pub file: Option<FileStats>,
 }
@@ -44,9 +54,10 @@ impl Engine {
     /// Figures as of now. Locks every shard for a moment, one after the other.
     pub(crate) fn stats(&self) -> Result<Stats, StorageError> {
         self.check_readable()?;
-        let (mut keys, mut keys_with_deadline) = (0, 0);
+        let (mut keys, mut keys_with_deadline, mut memory_bytes) = (0, 0, 0);
         for index in 0..self.slots.len() {
             let slot = self.lock_to_read(index)?;
+            memory_bytes += slot.shard.memory_bytes() as u64;
             for table in slot.shard.tables() {
                 keys += table.keys().len() as u64;
                 keys_with_deadline += table.keys().with_deadline_count() as u64;
@@ -69,6 +80,9 @@ impl Engine {
         Ok(Stats {
             keys,
             keys_with_deadline,
+            memory_bytes,
+            max_memory_bytes: self.memory.limit(),
+            evicted_keys: self.memory.evicted_keys.load(Ordering::Relaxed),
             file,
         })
     }

@@ -17,7 +17,7 @@ use super::Engine;
 use super::gate::GateGuard;
 use super::watch::Watch;
 use crate::command::reply::Reply;
-use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Step};
+use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Step, Usage};
 use crate::command::run::{WriteCall, WriteCommand};
 use crate::command::server::check_database;
 use crate::error::{CommandError, Error, StorageError};
@@ -158,9 +158,13 @@ impl Transaction<'_> {
     fn run_read<R>(
         &self,
         keys: &Keys<'_>,
+        is_peek: bool,
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
         self.touch(keys)?;
+        if !is_peek && self.engine.tracks_uses() {
+            self.engine.note_uses(self.database.get(), keys);
+        }
         // A visitor may call the transaction again: reads share the borrow, writes are refused.
         let work = self
             .work
@@ -225,14 +229,21 @@ impl Transaction<'_> {
                 .dropped
                 .push(Dropped::Shard(std::mem::replace(&mut slot.shard, shard)));
             slot.frozen = false;
+            engine.account(slot);
         }
         engine.notice_deadlines_in(&locked);
+        let written = engine.tracks_uses().then(|| batch.bytes.clone());
         let mut pending = engine.log_batch(batch, Reach::Many(&locked));
         if pending.waits.is_some() {
             let indexes = locked.indexes().to_vec();
             engine.serve_under(&mut pending, &mut locked, &indexes);
+            let slots = locked.slots_mut();
+            slots.for_each(|(_, slot)| engine.account(slot));
         }
         drop(locked);
+        if let Some(written) = written {
+            engine.note_written(&written);
+        }
         // Releases the gate: the next transaction may share this one's sync.
         drop(self);
         Ok(engine.finish(pending)?)
@@ -251,19 +262,44 @@ impl Drop for Transaction<'_> {
 
 impl RunRead for Transaction<'_> {
     fn read<C: ReadCommand>(&self, command: C) -> Result<C::Output, Error> {
-        self.run_read(&command.keys(), |tx| command.execute(tx))
+        self.run_read(&command.keys(), command.is_peek(), |tx| command.execute(tx))
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        self.engine.usage(self.database.get(), key)
     }
 }
 
 impl RunWrite for Transaction<'_> {
     fn write<C: WriteCommand>(&self, command: C) -> Result<C::Output, Error> {
+        if command.needs_memory() {
+            Host::make_room(self)?;
+        }
         self.run_write(&command.keys(), |tx| command.execute(tx))
     }
 }
 
 impl Host for Transaction<'_> {
     fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
-        self.run_read(&keys, |tx| call(tx))
+        self.run_read(&keys, false, |tx| call(tx))
+    }
+
+    fn peek_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.run_read(&keys, true, |tx| call(tx))
+    }
+
+    /// Before the first change only: the changes of a transaction are all made or none is.
+    fn make_room(&self) -> Result<(), Error> {
+        let has_changed = self.work.try_borrow().map(|work| work.batch.count > 0);
+        match has_changed {
+            Ok(false) => self.engine.make_room(),
+            // One who is at work in a visitor is refused by the write itself.
+            Ok(true) | Err(_) => Ok(()),
+        }
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        self.engine.usage(self.database.get(), key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {

@@ -596,7 +596,9 @@ impl Engine {
                     Ok(mut locked) => {
                         let held = locked.indexes().to_vec();
                         let holds = |index| held.contains(&index);
-                        self.serve_first(database, &key, &mut locked, &holds)
+                        let service = self.serve_first(database, &key, &mut locked, &holds);
+                        locked.slots_mut().for_each(|(_, slot)| self.account(slot));
+                        service
                     }
                     // This thread must not wait here: the first in line looks for itself.
                     Err(StorageError::Reentrant) => Service::Call(first),
@@ -713,6 +715,7 @@ impl Engine {
             }
             drop(lines);
             let (outcome, pending) = self.take_claimed(waiter, key, &mut locked);
+            locked.slots_mut().for_each(|(_, slot)| self.account(slot));
             drop(locked);
             waiter.settle(outcome);
             pending.dropped.into_iter().for_each(free);

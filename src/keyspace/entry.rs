@@ -175,6 +175,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The bytes of key, entry and value, as if nothing were shared. O(1).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes() + self.beside_bytes()
+    }
+
     /// What [`WriteTx::replace_string`](super::WriteTx::replace_string) has to know of it.
     pub(crate) fn before(&self) -> Before {
         Before {

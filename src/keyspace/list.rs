@@ -245,3 +245,6 @@ impl WriteTx<'_> {
         table.insert(hash, key, 0, stored(None), payload);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::table::{Keys, Table};
+use crate::ds::census::Census;
 
 /// How many logical databases there are, as in a Redis without configuration.
 pub(crate) const DATABASES: u8 = 16;
@@ -20,6 +21,8 @@ type Others = [Table; DATABASES as usize - 1];
 pub(crate) struct Shard {
     first: Table,
     others: Arc<Others>,
+    /// Whether databases 1 and up were ever open to change: false means that they are empty.
+    others_used: bool,
 }
 
 impl Shard {
@@ -40,13 +43,17 @@ impl Shard {
     pub(crate) fn table_mut(&mut self, database: u8) -> &mut Table {
         match database {
             0 => &mut self.first,
-            other => &mut Arc::make_mut(&mut self.others)[usize::from(other) - 1],
+            other => {
+                self.others_used = true;
+                &mut Arc::make_mut(&mut self.others)[usize::from(other) - 1]
+            }
         }
     }
 
-    /// The tables of all databases, from 0 on.
+    /// The tables of all databases, from 0 on; as far as they were ever used.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
-        std::iter::once(&self.first).chain(self.others.iter())
+        let others: &[Table] = if self.others_used { &*self.others } else { &[] };
+        std::iter::once(&self.first).chain(others)
     }
 
     /// The tables with their databases' numbers, those without keys left out.
@@ -66,20 +73,32 @@ impl Shard {
         *self.table_mut(one) = second;
     }
 
+    /// Keys of all databases. O(1).
+    pub(crate) fn key_count(&self) -> usize {
+        self.tables().map(|table| table.keys().len()).sum()
+    }
+
     /// Whether no database has a key.
     pub(crate) fn is_empty(&self) -> bool {
         self.databases().next().is_none()
     }
 
-    /// A lower bound of all deadlines; `u64::MAX` if there are none.
-    pub(crate) fn next_expiry_ms(&self) -> u64 {
-        let next = self.tables().map(Table::next_expiry_ms);
-        next.min().unwrap_or(u64::MAX)
-    }
-
     /// Bytes of all databases' keys and values. O(1).
     pub(crate) fn memory_bytes(&self) -> usize {
         self.tables().map(Table::memory_bytes).sum()
+    }
+
+    /// Bytes of what would go with this shard and whatever the census has seen.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        let mut bytes = self.first.exclusive_bytes(census);
+        if self.others_used && census.is_last(&self.others) {
+            bytes += size_of::<Others>();
+            let others = self.others.iter();
+            bytes += others
+                .map(|table| table.exclusive_bytes(census))
+                .sum::<usize>();
+        }
+        bytes
     }
 }
 
@@ -107,6 +126,7 @@ impl Layout {
             empty: Shard {
                 first: table(),
                 others: Arc::new(std::array::from_fn(|_| table())),
+                others_used: false,
             },
             hasher,
         }

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use crate::ds::census::Census;
 use crate::ds::hash_trie::{
     HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, OldPayload, Payload,
 };
@@ -113,6 +114,18 @@ impl Table {
             Some(Payload::Inline(_)) | None => NO_DEADLINE,
         };
         self.set_field_deadline(hash, key, next_ms);
+    }
+
+    /// Bytes of what would go with this table and whatever the census has seen.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        let visit = &mut |value: &Value, census: &mut Census| value.exclusive_bytes(census);
+        let keys = self.keys.exclusive_bytes(census, visit);
+        match &self.field_deadlines {
+            Some(deadlines) if census.is_last(deadlines) => {
+                keys + deadlines.exclusive_bytes(census, &mut |&(), _| 0)
+            }
+            Some(_) | None => keys,
+        }
     }
 
     /// Inserts an entry or replaces all of it.

@@ -289,14 +289,6 @@ impl WriteTx<'_> {
         (shard.table_mut(database), hash)
     }
 
-    /// Runs `work` on another database.
-    pub(crate) fn in_database<R>(&mut self, database: u8, work: impl FnOnce(&mut Self) -> R) -> R {
-        let selected = std::mem::replace(&mut self.batch.database, database);
-        let result = work(self);
-        self.batch.database = selected;
-        result
-    }
-
     /// Every shard the operation may touch.
     pub(super) fn shards_mut(&mut self) -> Vec<&mut Shard> {
         match &mut self.reach {

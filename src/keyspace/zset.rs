@@ -175,3 +175,76 @@ impl WriteTx<'_> {
         self.zset_add(key, items);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_cut_into_bounded_pieces() {
+        let sizes = |items: &[usize]| {
+            let pieces = pieces(items, |bytes| *bytes);
+            pieces.map(<[usize]>::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[]), []);
+        assert_eq!(sizes(&[1, 2, 3]), [3]);
+        assert_eq!(
+            sizes(&[PIECE_BYTES, 1, PIECE_BYTES * 3, 0, 1]),
+            [1, 1, 1, 2]
+        );
+        assert_eq!(sizes(&[10_000; 20]), [6, 6, 6, 2]);
+    }
+
+    #[test]
+    fn only_numbers_of_eight_bytes_are_scores() {
+        let one = 1.0_f64.to_bits().to_le_bytes();
+        let nan = f64::NAN.to_bits().to_le_bytes();
+        assert_eq!(
+            scored(Items::new(&[&one, b"m", &one, b""])),
+            Some(vec![(1.0, b"m".as_slice()), (1.0, b"")])
+        );
+        for words in [
+            &[][..],
+            &[one.as_slice(), b"m", &nan, b"n"],
+            &[&one[..7], b"m"],
+            &[b"123456789", b"m"],
+        ] {
+            assert_eq!(scored(Items::new(words)), None);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_written_in_pieces_that_rebuild_it() {
+        let limits = crate::value::EncodingLimits::REDIS;
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let (mut zset, mut again) = (ZSetValue::new(), ZSetValue::new());
+        for i in 0..10_000_u32 {
+            let member = format!("member {i}");
+            zset.insert(member.as_bytes(), f64::from(i % 100), &limits, &hasher);
+        }
+        zset.insert(&[b'x'; 200_000], -0.0, &limits, &hasher);
+        let mut count = 0;
+        snapshot_effects(b"k", &zset, &mut |effect| {
+            count += 1;
+            let Effect::ZSetAdd { key, pairs } = effect else {
+                panic!("{effect:?}");
+            };
+            let items = scored(*pairs).expect("scores and members");
+            let bytes: usize = items.iter().map(|(_, m)| m.len() + 16).sum();
+            assert!(
+                *key == b"k".as_slice() && (items.len() == 1 || bytes <= PIECE_BYTES + 200_016)
+            );
+            for (score, member) in items {
+                again.insert(member, score, &limits, &hasher);
+            }
+        });
+        assert!((4..20).contains(&count), "{count} effects");
+        let members = |zset: &ZSetValue| {
+            let members = zset.range(0..zset.len());
+            members
+                .map(|(m, score)| (m.to_vec(), score.to_bits()))
+                .collect::<Vec<_>>()
+        };
+        assert!(members(&zset) == members(&again));
+    }
+}

@@ -86,7 +86,8 @@ impl Point {
         let u = ((others - own) / 2.0).sin();
         let v = ((radians(other.longitude) - radians(self.longitude)) / 2.0).sin();
         let chord = u * u + own.cos() * others.cos() * v * v;
-        2.0 * EARTH_RADIUS_M * chord.sqrt().asin()
+        // Between opposite places rounding may pass 1, of which there is no arc sine.
+        2.0 * EARTH_RADIUS_M * chord.sqrt().min(1.0).asin()
     }
 
     /// The geohash of other systems: eleven letters, the last always `0`, as the score has bits for ten.

@@ -2,7 +2,6 @@
 //!
 //! `keyspace` stores them and `command` works on them. Every value clones in O(1).
 
-#[allow(dead_code, reason = "the commands that use it follow")]
 pub(crate) mod geo;
 pub(crate) mod glob;
 pub(crate) mod hash;
@@ -28,7 +27,9 @@ pub(crate) mod string;
 )]
 pub(crate) mod zset;
 
+use crate::ds::census::Census;
 use crate::ds::hash_trie::NO_DEADLINE;
+pub(crate) use crate::ds::partial_sort::partial_sort;
 
 pub(crate) use hash::HashValue;
 pub(crate) use list::ListValue;
@@ -60,6 +61,15 @@ impl Value {
             Self::Hash(hash) => hash.memory_bytes(),
             Self::Set(set) => set.memory_bytes(),
             Self::SortedSet(zset) => zset.memory_bytes(),
+        }
+    }
+
+    /// What is freed when this value, and whatever the census has seen, is given up. O(nodes that would
+    /// go). Exact for strings; of collections, what does not look inside.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        match self {
+            Self::String(string) => string.bits().exclusive_bytes(census),
+            Self::List(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => 0,
         }
     }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use super::EncodingLimits;
+use super::number::parse_double_like_c;
 use crate::ds::hash_trie::{EntryRef, HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, Payload};
 use crate::ds::skiplist::{Element, Elements, Place, SkipList};
 
@@ -44,6 +45,65 @@ pub enum LexBound<'a> {
     Inclusive(&'a [u8]),
     /// The member itself does not.
     Exclusive(&'a [u8]),
+}
+
+impl ScoreBound {
+    /// Reads a bound as `ZCOUNT` and its kin do: a score, excluded after `(`.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        match text {
+            [b'(', score @ ..] => parse_double_like_c(score).map(Self::Exclusive),
+            score => parse_double_like_c(score).map(Self::Inclusive),
+        }
+    }
+
+    /// The score, included or not.
+    #[must_use]
+    pub fn score(self) -> f64 {
+        match self {
+            Self::Inclusive(score) | Self::Exclusive(score) => score,
+        }
+    }
+}
+
+impl From<f64> for ScoreBound {
+    /// The score itself belongs to the range.
+    fn from(score: f64) -> Self {
+        Self::Inclusive(score)
+    }
+}
+
+impl<'a> LexBound<'a> {
+    /// Reads a bound as `ZLEXCOUNT` and its kin do: `-`, `+`, or a member after `[` or `(`.
+    pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
+        match text {
+            // Nothing may follow, as C sees it.
+            [b'-'] | [b'-', 0, ..] => Some(Self::Min),
+            [b'+'] | [b'+', 0, ..] => Some(Self::Max),
+            [b'[', member @ ..] => Some(Self::Inclusive(member)),
+            [b'(', member @ ..] => Some(Self::Exclusive(member)),
+            _ => None,
+        }
+    }
+
+    /// Whether a range that begins here has this member before its end.
+    fn is_before(self, member: &[u8]) -> bool {
+        match self {
+            Self::Min => true,
+            Self::Max => false,
+            Self::Inclusive(bound) => bound <= member,
+            Self::Exclusive(bound) => bound < member,
+        }
+    }
+
+    /// Whether a range that ends here has this member after its beginning.
+    fn is_after(self, member: &[u8]) -> bool {
+        match self {
+            Self::Min => false,
+            Self::Max => true,
+            Self::Inclusive(bound) => member <= bound,
+            Self::Exclusive(bound) => member < bound,
+        }
+    }
 }
 
 /// A sorted set. Clones in O(1); changes copy what a clone shares, a few blocks at a time.
@@ -201,12 +261,27 @@ impl ZSetValue {
     }
 
     /// The ranks of the members in a range of bytes; where there are none, an empty range. Supposes that all
-    /// scores are equal; if they are not the answer is some range. O(log n).
+    /// scores are equal; if they are not the answer is the one that Redis's walk gives for a short set,
+    /// and some range for a longer one. O(log n).
     pub(crate) fn ranks_by_lex(&self, min: LexBound<'_>, max: LexBound<'_>) -> Range<u64> {
-        let key = self.0.list.at(0).map_or(0, |first| first.key);
+        let list = &self.0.list;
+        let (Some(first), Some(last)) = (list.at(0), list.at(self.len().saturating_sub(1))) else {
+            return 0..0;
+        };
+        if !min.is_before(last.member) || !max.is_after(first.member) {
+            return 0..0;
+        }
+        if self.0.table.is_none() {
+            let mut members = list.iter().map(|element| element.member);
+            let start = members.position(|member| min.is_before(member));
+            let start = start.map_or(self.len(), |start| start as u64);
+            let rest = list.range(start..self.len());
+            let count = rest.take_while(|element| max.is_after(element.member));
+            return start..start + count.count() as u64;
+        }
         let before = |member, is_after| {
-            self.0.list.count_before(Place {
-                key,
+            list.count_before(Place {
+                key: first.key,
                 member,
                 is_after,
             })

@@ -54,6 +54,10 @@ pub(crate) enum Arg {
     Repeat(usize, &'static [Arg]),
     /// One of some thousand short words.
     Element,
+    /// One of some dozen members.
+    Member,
+    /// A number with decimals between these.
+    Decimal(i64, i64),
 }
 
 /// A command's form: its name, how often it is drawn, its arguments.
@@ -484,6 +488,26 @@ impl<'a> Generator<'a> {
                 for _ in 0..1 + self.rng.index(most) {
                     self.args(args);
                 }
+            }
+            Arg::Member => {
+                let word = match self.rng.below(20) {
+                    0 => self.rng.pick(TEXTS).to_vec(),
+                    1..=3 => self.rng.below(10).to_string().into_bytes(),
+                    _ => format!("m{}", self.rng.below(40)).into_bytes(),
+                };
+                self.push(word);
+            }
+            Arg::Decimal(low, high) => {
+                let digits = *self.rng.pick(&[0, 1, 3, 6]);
+                let scale = 10_i64.pow(digits);
+                let number = self.rng.between(low * scale, high * scale);
+                let sign = if number < 0 { "-" } else { "" };
+                let (whole, rest) = (number.abs() / scale, number.abs() % scale);
+                let word = match digits {
+                    0 => format!("{sign}{whole}"),
+                    _ => format!("{sign}{whole}.{rest:0width$}", width = digits as usize),
+                };
+                self.push(word);
             }
             Arg::Element => {
                 let word = format!("e{}", self.rng.below(5000));

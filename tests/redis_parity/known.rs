@@ -12,6 +12,10 @@ pub(crate) enum Agreement {
     Unordered,
     /// The same pairs in any order: fields with their values, members with their scores.
     UnorderedPairs,
+    /// The same, but that a number may be written in another way.
+    Scores,
+    /// As [`Scores`](Self::Scores), every second element of an array only.
+    MembersAndScores,
     /// The same nil, or keys that both sides have.
     ExistingKey,
     /// The same error or two of the same shape; walked from cursor 0 to the end, the same keys.
@@ -123,6 +127,48 @@ const KNOWN: &[Known] = &[
         when: When::Always,
         agreement: Agreement::Scan,
         reason: "cursors and order depend on the table; what a whole walk finds does not",
+    },
+    Known {
+        name: "ZADD",
+        when: When::Always,
+        agreement: Agreement::Scores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZINCRBY",
+        when: When::Always,
+        agreement: Agreement::Scores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZSCORE",
+        when: When::Always,
+        agreement: Agreement::Scores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZMSCORE",
+        when: When::Always,
+        agreement: Agreement::Scores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZPOPMIN",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZPOPMAX",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZRANGE",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
     },
     Known {
         name: "RANDOMKEY",
@@ -258,6 +304,8 @@ impl Agreement {
                 }
                 _ => redis == ours,
             },
+            Self::Scores => scores_agree(redis, ours, 1),
+            Self::MembersAndScores => scores_agree(redis, ours, 2),
             Self::ExistingKey => match (redis, ours) {
                 (Wire::Bulk(_), Wire::Bulk(_)) => true,
                 _ => redis == ours,
@@ -336,6 +384,30 @@ fn sorted_pairs(items: &[Wire]) -> Vec<String> {
     pairs
 }
 
+/// A score, however it is written.
+pub(crate) fn number(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Whether two replies are the same but for how numbers are written; of arrays the last of each `step`
+/// elements may be numbers.
+fn scores_agree(left: &Wire, right: &Wire, step: usize) -> bool {
+    match (left, right) {
+        (Wire::Bulk(one), Wire::Bulk(two)) => {
+            one == two || number(one).is_some_and(|one| number(two) == Some(one))
+        }
+        (Wire::Array(left), Wire::Array(right)) => {
+            let mut pairs = left.iter().zip(right).enumerate();
+            left.len() == right.len()
+                && pairs.all(|(at, (l, r))| match at % step == step - 1 {
+                    true => scores_agree(l, r, 1),
+                    false => l == r,
+                })
+        }
+        _ => left == right,
+    }
+}
+
 fn same_shape(left: &Wire, right: &Wire) -> bool {
     match (left, right) {
         (Wire::Array(left), Wire::Array(right)) => {
@@ -364,4 +436,12 @@ fn agreements_tell_like_from_unlike() {
     assert!(!ttl.holds(&int(1000), &int(2000)) && !ttl.holds(&int(-1), &int(-2)));
     let idle = agreement(&["OBJECT", "idletime", "k"]);
     assert!(idle.holds(&int(0), &int(5)) && !idle.holds(&int(0), &Wire::Nil));
+    let score = agreement(&["ZSCORE", "k", "m"]);
+    let bulk = |text: &str| Wire::Bulk(text.into());
+    assert!(score.holds(&bulk("0.10000000000000001"), &bulk("0.1")));
+    assert!(!score.holds(&bulk("0.1"), &bulk("0.2")) && !score.holds(&bulk("x"), &bulk("y")));
+    let pop = agreement(&["ZPOPMIN", "k"]);
+    let pair = |member, score| Wire::Array(vec![bulk(member), bulk(score)]);
+    assert!(pop.holds(&pair("1", "1e+17"), &pair("1", "100000000000000000")));
+    assert!(!pop.holds(&pair("1", "1"), &pair("1.0", "1")));
 }

@@ -15,15 +15,18 @@
 )]
 
 mod families;
+mod geo;
 mod grammar;
 mod hyperloglog;
 mod known;
+mod lists;
 mod pair;
 mod resp;
 mod rng;
 mod sequences;
 mod server;
 mod table;
+mod zset;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -34,7 +37,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 6;
+const TESTS: usize = 7;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -131,6 +134,21 @@ fn key_streams_match() {
 #[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
+}
+
+#[test]
+fn list_streams_match() {
+    stream_family(&lists::FAMILY);
+}
+
+#[test]
+fn zset_streams_match() {
+    stream_family(&zset::FAMILY);
+}
+
+#[test]
+fn geo_streams_match() {
+    stream_family(&geo::FAMILY);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nacredb::{Db, Error, ManualClock, Reply};
 
-use super::known::{Agreement, agreement, as_text, scan_reply};
+use super::known::{Agreement, agreement, as_text, number, scan_reply};
 use super::resp::{Client, Wire, quoted};
 
 /// A command in words.
@@ -333,6 +333,7 @@ fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
     } else {
         1
     };
+    let is_zset = is(&command, "ZSCAN");
     command[cursor_at] = b"0".to_vec();
     let mut found_all = BTreeSet::new();
     for _ in 0..100_000 {
@@ -340,7 +341,13 @@ fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
         let Some((cursor, found)) = scan_reply(&reply) else {
             return reply;
         };
-        found_all.extend(found.chunks(step).map(|item| item.concat()));
+        found_all.extend(found.chunks(step).map(|item| match (is_zset, item) {
+            (true, [member, score]) => {
+                let score = number(score).map(|score| score.to_string());
+                [member, score.unwrap_or_default().as_bytes()].concat()
+            }
+            _ => item.concat(),
+        }));
         if cursor == b"0" {
             return Wire::Array(found_all.into_iter().map(Wire::Bulk).collect());
         }

@@ -303,6 +303,7 @@ fn full_slot(height: u32, full: &mut Vec<Slot>) -> Slot {
             Some(below) => {
                 let node = Node {
                     slots: std::array::from_fn(|_| below.clone()),
+                    below_bytes: 0,
                 };
                 node_slot(node, below.ones * FANOUT as u64)
             }
@@ -322,7 +323,9 @@ fn chunk_slot(bytes: &[u8]) -> Slot {
     }
 }
 
-fn node_slot(node: Node, ones: u64) -> Slot {
+/// A slot of a new node, whose `below_bytes` is worked out here.
+fn node_slot(mut node: Node, ones: u64) -> Slot {
+    node.below_bytes = node.slots.iter().map(|slot| slot.tree.bytes()).sum();
     match ones {
         0 => Slot::default(),
         ones => Slot {

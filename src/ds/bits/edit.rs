@@ -82,12 +82,24 @@ impl Bits {
     }
 }
 
+impl Node {
+    /// Changes one slot and corrects `below_bytes`.
+    #[inline]
+    fn change(&mut self, index: usize, edit: impl FnOnce(&mut Slot)) {
+        let slot = &mut self.slots[index];
+        let before = slot.tree.bytes();
+        edit(slot);
+        self.below_bytes = self.below_bytes + slot.tree.bytes() - before;
+    }
+}
+
 impl Slot {
     /// Makes this subtree the first of a new node, one level up.
     pub(super) fn lift(&mut self) {
         if self.ones > 0 {
             let mut node = Node::default();
             node.slots[0] = std::mem::take(self);
+            node.below_bytes = node.slots[0].tree.bytes();
             *self = Self {
                 ones: node.slots[0].ones,
                 tree: Tree::Node(Arc::new(node)),
@@ -126,24 +138,23 @@ impl Slot {
 
     /// Flips one bit that is known to be `!on`.
     fn flip(&mut self, height: u32, offset: u64, mask: u8, on: bool) {
-        let mut slot = self;
-        for height in (0..=height).rev() {
-            if on {
-                slot.ones += 1;
-            } else {
-                slot.ones -= 1;
-                if slot.ones == 0 {
-                    slot.tree = Tree::Absent;
-                    return;
-                }
-            }
-            if height == 0 {
-                let within = (offset & (CHUNK_LEN as u64 - 1)) as usize;
-                slot.chunk_mut(within + 1)[within] ^= mask;
+        if on {
+            self.ones += 1;
+        } else {
+            self.ones -= 1;
+            if self.ones == 0 {
+                self.tree = Tree::Absent;
                 return;
             }
-            slot = &mut slot.node_mut().slots[slot_index(offset, height)];
         }
+        if height == 0 {
+            let within = (offset & (CHUNK_LEN as u64 - 1)) as usize;
+            self.chunk_mut(within + 1)[within] ^= mask;
+            return;
+        }
+        self.node_mut().change(slot_index(offset, height), |slot| {
+            slot.flip(height - 1, offset, mask, on);
+        });
     }
 
     /// Writes `bytes`, which fit into the span, at `start`.
@@ -160,10 +171,9 @@ impl Slot {
         while !bytes.is_empty() {
             let room = usize::try_from(below - within).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at(room.min(bytes.len()));
-            let slot = &mut node.slots[i];
-            ones -= slot.ones;
-            slot.write(height - 1, within, now);
-            ones += slot.ones;
+            ones -= node.slots[i].ones;
+            node.change(i, |slot| slot.write(height - 1, within, now));
+            ones += node.slots[i].ones;
             bytes = later;
             i += 1;
             within = 0;
@@ -249,7 +259,9 @@ impl Slot {
                 let edge = (keep / below) as usize;
                 node.slots[edge].truncate(height - 1, keep % below);
                 node.slots[edge + 1..FANOUT].fill(Self::default());
-                node.slots[..=edge].iter().map(|slot| slot.ones).sum()
+                let kept = || node.slots[..=edge].iter();
+                node.below_bytes = kept().map(|slot| slot.tree.bytes()).sum();
+                kept().map(|slot| slot.ones).sum()
             }
         };
         self.set_ones(ones);

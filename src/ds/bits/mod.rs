@@ -9,6 +9,7 @@
 //! 2. A slot's `ones` is exact, and the slot is `Absent` if and only if it is 0: zeros take no memory.
 //! 3. A chunk stores at most `CHUNK_LEN` bytes; the bytes of its span that it does not store are 0.
 //! 4. No bit at or past `len` is set.
+//! 5. A node's `below_bytes` is the sum of what its slots hold.
 //!
 //! It must not know of Redis's limits: a caller that lets a user choose an offset checks it first.
 
@@ -25,6 +26,8 @@ pub(crate) use range::{count_ones, find};
 
 use std::fmt;
 use std::sync::Arc;
+
+use super::census::Census;
 
 /// log2 of the bytes in a chunk. 4 KiB: one page, and a first write after a clone stays below 1 µs.
 const CHUNK_SHIFT: u32 = if cfg!(any(miri, small_nodes)) { 7 } else { 12 };
@@ -68,6 +71,8 @@ enum Tree {
 #[derive(Clone, Default)]
 struct Node {
     slots: [Slot; FANOUT],
+    /// What the slots hold, as [`Tree::bytes`] counts it. Whoever changes a slot corrects it.
+    below_bytes: u64,
 }
 
 /// The bytes that a subtree of this height spans.
@@ -192,45 +197,56 @@ impl Slot {
         }
     }
 
-    /// Chunks and heap bytes below. Neighbours that are one and the same subtree are walked once
-    /// (and counted each time), so that the inverse of a sparse value costs no walk of its length.
-    fn usage(&self) -> Usage {
+    /// Chunks below. Neighbours that are one and the same subtree are walked once (and counted each
+    /// time), so that the inverse of a sparse value costs no walk of its length.
+    fn chunks(&self) -> u64 {
         match &self.tree {
-            Tree::Absent => Usage::default(),
-            Tree::Chunk(chunk) => Usage {
-                chunks: 1,
-                bytes: ARC_HEADER_BYTES + chunk.len().next_multiple_of(8) as u64,
-            },
+            Tree::Absent => 0,
+            Tree::Chunk(_) => 1,
             Tree::Node(node) => {
-                let own = ARC_HEADER_BYTES + size_of::<Node>() as u64;
-                let mut total = Usage {
-                    chunks: 0,
-                    bytes: own,
-                };
-                let mut before = Usage::default();
+                let mut total: u64 = 0;
+                let mut before = 0;
                 for (i, slot) in node.slots.iter().enumerate() {
                     if i == 0 || !slot.tree.is_same(&node.slots[i - 1].tree) {
-                        before = slot.usage();
+                        before = slot.chunks();
                     }
-                    total.chunks = total.chunks.saturating_add(before.chunks);
-                    total.bytes = total.bytes.saturating_add(before.bytes);
+                    total = total.saturating_add(before);
                 }
                 total
             }
+        }
+    }
+
+    /// What this slot alone keeps alive, if whoever holds it gives it up.
+    fn exclusive_bytes(&self, census: &mut Census) -> u64 {
+        match &self.tree {
+            Tree::Absent => 0,
+            Tree::Chunk(chunk) if census.is_last(chunk) => self.tree.bytes(),
+            Tree::Node(node) if census.is_last(node) => {
+                let slots = node.slots.iter();
+                NODE_BYTES + slots.map(|slot| slot.exclusive_bytes(census)).sum::<u64>()
+            }
+            Tree::Chunk(_) | Tree::Node(_) => 0,
         }
     }
 }
 
 /// The two reference counts in front of what an `Arc` holds.
 const ARC_HEADER_BYTES: u64 = 16;
-
-#[derive(Clone, Copy, Default)]
-struct Usage {
-    chunks: u64,
-    bytes: u64,
-}
+/// What a node takes itself.
+const NODE_BYTES: u64 = ARC_HEADER_BYTES + size_of::<Node>() as u64;
 
 impl Tree {
+    /// The heap bytes of this subtree, as if nothing were shared. O(1).
+    #[inline]
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Absent => 0,
+            Self::Chunk(chunk) => ARC_HEADER_BYTES + chunk.len().next_multiple_of(8) as u64,
+            Self::Node(node) => NODE_BYTES + node.below_bytes,
+        }
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) => true,
@@ -358,14 +374,21 @@ impl Bits {
         )
     }
 
-    /// The heap bytes below this value, as if nothing were shared with another.
+    /// The heap bytes below this value, as if nothing were shared with another. O(1).
+    #[inline]
     pub(crate) fn memory_bytes(&self) -> usize {
-        usize::try_from(self.root.usage().bytes).unwrap_or(usize::MAX)
+        usize::try_from(self.root.tree.bytes()).unwrap_or(usize::MAX)
+    }
+
+    /// The heap bytes that no other value holds: what is freed when this one, and whatever the census
+    /// has seen, is given up. O(nodes that are freed).
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        usize::try_from(self.root.exclusive_bytes(census)).unwrap_or(usize::MAX)
     }
 
     /// How many chunks are stored.
     pub(crate) fn allocated_chunks(&self) -> u64 {
-        self.root.usage().chunks
+        self.root.chunks()
     }
 }
 
@@ -427,6 +450,8 @@ impl Slot {
                     ones += slot.ones;
                 }
                 assert_eq!(ones, self.ones);
+                let below = node.slots.iter().map(|slot| slot.tree.bytes()).sum::<u64>();
+                assert_eq!(node.below_bytes, below, "bytes below");
             }
         }
     }

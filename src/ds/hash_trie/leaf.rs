@@ -35,7 +35,7 @@ pub(super) use self::reshape::{
 };
 use self::reshape::{make_room, steps_for};
 use self::side::Item;
-pub(super) use self::side::Side;
+pub(super) use self::side::{Side, side_bytes};
 use super::{EntryRef, NO_DEADLINE, NewPayload, OldPayload, Payload};
 use crate::ds::config::{INLINE_KEY_MAX, LINE, MAX_GROUPS, STEP};
 use crate::ds::pages::{Leaf, LeafMut, LeafRef, NodePtr, View, ViewMut, equal_bytes};
@@ -44,13 +44,16 @@ use crate::ds::pages::{Leaf, LeafMut, LeafRef, NodePtr, View, ViewMut, equal_byt
 pub(super) const GROUP_SLOTS: usize = 21;
 /// The most entries of a leaf.
 pub(super) const LEAF_SLOTS: usize = MAX_GROUPS * GROUP_SLOTS;
+/// The entries at which a leaf with every group counts as full: where entries are so short that groups
+/// and not bytes run out, a search for a key that is not there would pass over most groups.
+const LEAF_FULL: usize = LEAF_SLOTS - LEAF_SLOTS / 8;
 
 const CONTROL: usize = GROUP_SLOTS;
 const OFFSETS: usize = GROUP_SLOTS + 1;
 const COUNT_MASK: u8 = 31;
 const OVERFLOWED: u8 = 128;
 
-const ENTRY_HEAD: usize = 4;
+pub(super) const ENTRY_HEAD: usize = 4;
 const VALUE_MASK: u32 = (1 << 11) - 1;
 const HAS_DEADLINE: u32 = 1 << 11;
 const LARGE: u32 = 1 << 12;
@@ -465,7 +468,7 @@ pub(super) struct Removed<L> {
 enum NoRoom {
     /// This many bytes are needed beyond those in use.
     Bytes(usize),
-    /// Every group is full; and this many bytes are needed too.
+    /// The groups are full; and this many bytes are needed too.
     Index(usize),
 }
 
@@ -564,6 +567,15 @@ fn claim_slot<L>(page: &mut Page<L>, groups: usize, hash: u64, offset: usize) {
     }
 }
 
+/// How many entries a leaf of these groups takes.
+fn slots_of(groups: usize) -> usize {
+    if groups == MAX_GROUPS {
+        LEAF_FULL
+    } else {
+        groups * GROUP_SLOTS
+    }
+}
+
 /// Places an entry whose key the leaf does not have.
 fn place_new<'a, L>(
     leaf: LeafMut<'_, Side<L>>,
@@ -573,7 +585,7 @@ fn place_new<'a, L>(
     let LeafMut { page, groups } = leaf;
     let len = entry.len(&value);
     let offset = usize::from(page.used);
-    if usize::from(page.count) >= groups * GROUP_SLOTS {
+    if usize::from(page.count) >= slots_of(groups) {
         return Err((NoRoom::Index(len), value));
     }
     if len > page.bytes.len() - offset {

@@ -8,7 +8,9 @@ use std::slice;
 
 use super::leaf::{self, Entries, Node, Side, first_deadline_ms};
 use super::sample::below;
-use super::{EntryRef, HashTrie, NO_DEADLINE, bits_of, run_len, run_start, slot_of};
+use super::{EntryRef, HashTrie, NO_DEADLINE, Payload, bits_of, run_len, run_start, slot_of};
+use crate::ds::census::Census;
+use crate::ds::config::{INLINE_KEY_MAX, LINE};
 use crate::ds::pages::{Inner, View};
 
 /// Leaves that `collect_expired` visits beyond one for each entry it may report.
@@ -92,6 +94,29 @@ impl<L> std::fmt::Debug for Iter<'_, L> {
         f.debug_struct("Iter")
             .field("left", &self.left)
             .finish_non_exhaustive()
+    }
+}
+
+impl<L> EntryRef<'_, L> {
+    /// Bytes of the entry: in its page, in the page's index, and beside the page, without what a large
+    /// value owns. O(1).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let index = LINE.div_ceil(leaf::GROUP_SLOTS - 1);
+        let deadline = if self.expires_at_ms == NO_DEADLINE {
+            0
+        } else {
+            8
+        };
+        let key = if self.key.len() > INLINE_KEY_MAX {
+            leaf::side_bytes::<L>() + 2 + 2 * size_of::<usize>() + self.key.len()
+        } else {
+            self.key.len()
+        };
+        let value = match self.payload {
+            Payload::Inline(bytes) => bytes.len(),
+            Payload::Large(_) => leaf::side_bytes::<L>(),
+        };
+        index + leaf::ENTRY_HEAD + deadline + key + value
     }
 }
 
@@ -200,6 +225,22 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         }
     }
 
+    /// An entry that has a deadline, chosen by two random words: from the page that the first one leads
+    /// to, or from one near it. Nearly uniform where most entries have a deadline. `None` only if none
+    /// has one.
+    ///
+    /// Goes only where a bound says that there may be some, and corrects the bounds that turn out stale.
+    pub(crate) fn random_with_deadline(
+        &self,
+        random: u64,
+        random2: u64,
+    ) -> Option<EntryRef<'_, L>> {
+        if self.with_deadline == 0 {
+            return None;
+        }
+        deadline_below(self.root.as_ref()?, random, random2)
+    }
+
     /// Reports up to `limit` entries whose deadline is at most `now_ms`, with their deadlines; true
     /// if there may be more.
     ///
@@ -229,6 +270,19 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
         search.entries == 0 || search.leaves == 0
     }
 
+    /// Bytes of what only this map holds: of the nodes that would go with it, what lies beside their
+    /// pages, and what `visit` says of each large value in them. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(
+        &self,
+        census: &mut Census,
+        visit: &mut dyn FnMut(&L, &mut Census) -> usize,
+    ) -> usize {
+        match &self.root {
+            Some(root) => exclusive_below(root, census, visit),
+            None => 0,
+        }
+    }
+
     /// Bytes of every node and of what lies beside the pages, without what large values own.
     /// O(nodes).
     pub(crate) fn memory_bytes(&self) -> usize {
@@ -252,6 +306,69 @@ fn memory_below<L>(node: &Node<L>) -> usize {
         View::Chain(chain) => {
             let list = chain.leaves.capacity() * size_of::<Node<L>>();
             list + chain.leaves.iter().map(memory_below).sum::<usize>()
+        }
+    };
+    node.allocated_bytes() + beside
+}
+
+/// An entry with a deadline below a node; `rest` are the random bits not yet used.
+fn deadline_below<L>(node: &Node<L>, rest: u64, random2: u64) -> Option<EntryRef<'_, L>> {
+    if node.earliest_ms() == NO_DEADLINE {
+        return None;
+    }
+    let found = match node.view() {
+        View::Leaf(leaf) => {
+            let with_deadline =
+                || Entries::of(leaf).filter(|entry| entry.expires_at_ms != NO_DEADLINE);
+            with_deadline().nth(below(random2, usize::from(leaf.page.deadlines)))
+        }
+        View::Inner(inner) => {
+            let bits = bits_of(inner);
+            let start = run_start(inner.starts, slot_of(rest, bits));
+            let (before, from) = inner.slots.split_at(start);
+            let mut children = from.iter().chain(before).flatten();
+            children.find_map(|child| deadline_below(child, rest << bits, random2))
+        }
+        View::Chain(chain) => {
+            let (before, from) = chain.leaves.split_at(below(rest, chain.leaves.len()));
+            let mut leaves = from.iter().chain(before);
+            leaves.find_map(|leaf| deadline_below(leaf, rest, random2))
+        }
+    };
+    if found.is_none() {
+        node.set_earliest_ms(NO_DEADLINE);
+    }
+    found
+}
+
+fn exclusive_below<L>(
+    node: &Node<L>,
+    census: &mut Census,
+    visit: &mut dyn FnMut(&L, &mut Census) -> usize,
+) -> usize {
+    let (address, owners) = node.owners();
+    if !census.is_last_of(address, owners) {
+        return 0;
+    }
+    let beside: usize = match node.view() {
+        View::Leaf(leaf) => match &leaf.page.side {
+            Some(side) => side.exclusive_bytes(census, visit),
+            None => 0,
+        },
+        View::Inner(inner) => {
+            // Each child's count lies in a line of its own: ask for all before waiting for one.
+            inner.slots.iter().flatten().for_each(Node::prefetch);
+            let children = inner.slots.iter().flatten();
+            children
+                .map(|node| exclusive_below(node, census, visit))
+                .sum()
+        }
+        View::Chain(chain) => {
+            let list = chain.leaves.capacity() * size_of::<Node<L>>();
+            let leaves = chain.leaves.iter();
+            list + leaves
+                .map(|node| exclusive_below(node, census, visit))
+                .sum::<usize>()
         }
     };
     node.allocated_bytes() + beside

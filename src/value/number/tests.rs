@@ -303,3 +303,44 @@ fn as_many_texts_as_in_redis_are_not_the_shortest() {
     );
     assert!(cfg!(miri) || (330..520).contains(&other), "{other}");
 }
+
+#[test]
+fn bounds_are_read_as_c_does() {
+    for (text, number) in [
+        (&b""[..], 0.0),
+        (b"1.5", 1.5),
+        (b" \t\n\x0b\x0c\r-2", -2.0),
+        (b"1e400", f64::INFINITY),
+        (b"-1e400", f64::NEG_INFINITY),
+        (b"1e-400", 0.0),
+        (b"-1e-400", -0.0),
+        (b"5e-324", 5e-324),
+        (b"0x10", 16.0),
+        (b"0x1p-1", 0.5),
+        (b"0x1p5000", f64::INFINITY),
+        (b"0x1p-5000", 0.0),
+        (b"0x0", 0.0),
+        (b"+inf", f64::INFINITY),
+        (b"-Infinity", f64::NEG_INFINITY),
+        (b"000", 0.0),
+        (b"3\0garbage", 3.0),
+        (b"\0garbage", 0.0),
+    ] {
+        let read = parse_double_like_c(text).map(f64::to_bits);
+        assert_eq!(read, Some(number.to_bits()), "{}", text.escape_ascii());
+    }
+    for text in [
+        &b" "[..],
+        b"1 ",
+        b"nan",
+        b"-nan",
+        b"1x",
+        b"0x",
+        b"--1",
+        b"1e",
+        b".",
+        b"(1",
+    ] {
+        assert_eq!(parse_double_like_c(text), None, "{}", text.escape_ascii());
+    }
+}

@@ -295,7 +295,7 @@ fn a_scan_sees_every_member_that_stays() {
         let n = rng.below(members) | 1;
         pair.remove(format!("m{n}").as_bytes());
         pair.insert(format!("x{n}").as_bytes());
-        pair.remove(format!("m{}", (n + 2) % members | 1).as_bytes());
+        pair.remove(format!("m{}", ((n + 2) % members) | 1).as_bytes());
     }
     assert!(
         (0..members)

@@ -7,9 +7,9 @@
 use std::hash::BuildHasher;
 
 use super::{
-    ENTRY_HEAD, Entry, GROUP_SLOTS, HAS_DEADLINE, LARGE, LEAF_SLOTS, LONG_KEY, NoRoom, Node, Page,
-    Side, VALUE_MASK, claim_slot, group_len, group_of, group_of_mut, leaf_mut, leaf_ref, offset_in,
-    set_offset, set_used,
+    ENTRY_HEAD, Entry, GROUP_SLOTS, HAS_DEADLINE, LARGE, LEAF_FULL, LEAF_SLOTS, LONG_KEY, NoRoom,
+    Node, Page, Side, VALUE_MASK, claim_slot, group_len, group_of, group_of_mut, leaf_mut,
+    leaf_ref, offset_in, set_offset, set_used,
 };
 use crate::ds::config::{LINE, MAX_GROUPS, MAX_PAGE, MAX_STEPS, STEP};
 use crate::ds::hash_trie::{NO_DEADLINE, hash_of};
@@ -28,7 +28,7 @@ pub(super) fn steps_for(groups: usize, entries_bytes: usize) -> usize {
 /// The groups a page of `steps` should have if it fills up with entries like those it has.
 fn groups_for(count: usize, live: usize, steps: usize) -> usize {
     let expected = count * (steps * STEP - 2 * LINE) / live.max(1);
-    let expected = expected.clamp(count, LEAF_SLOTS);
+    let expected = expected.max(count).min(LEAF_SLOTS);
     // Four fifths full on average: groups fill unevenly.
     (expected * 5)
         .div_ceil(GROUP_SLOTS * 4)
@@ -247,7 +247,7 @@ pub(in crate::ds::hash_trie) fn fit_together<L>(a: &Node<L>, b: &Node<L>) -> boo
 pub(in crate::ds::hash_trie) fn has_room<L>(node: &Node<L>, len: usize) -> bool {
     let leaf = leaf_ref(node);
     let bytes = LINE + leaf.groups * LINE + live_bytes(leaf.page, leaf.groups) + len;
-    bytes <= MAX_PAGE - MAX_PAGE / 16 && usize::from(leaf.page.count) < LEAF_SLOTS
+    bytes <= MAX_PAGE - MAX_PAGE / 16 && usize::from(leaf.page.count) < LEAF_FULL
 }
 
 /// Entries in a leaf.

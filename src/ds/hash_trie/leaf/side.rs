@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::ds::census::Census;
+
 /// What a page cannot hold: large values and long keys, by place.
 #[derive(Clone)]
 pub(in crate::ds::hash_trie) struct Side<L> {
@@ -19,6 +21,11 @@ pub(super) enum Item<L> {
     Free(u16),
     Value(L),
     Key(Arc<[u8]>),
+}
+
+/// What one place of the table takes.
+pub(in crate::ds::hash_trie) const fn side_bytes<L>() -> usize {
+    size_of::<Item<L>>()
 }
 
 impl<L> Side<L> {
@@ -83,6 +90,22 @@ impl<L> Side<L> {
             })
             .sum();
         size_of::<Self>() + self.items.capacity() * size_of::<Item<L>>() + keys
+    }
+
+    /// What goes with this table if its owner goes: the table, long keys that no other owner has, and
+    /// what `visit` says of each large value.
+    pub(in crate::ds::hash_trie) fn exclusive_bytes(
+        &self,
+        census: &mut Census,
+        visit: &mut dyn FnMut(&L, &mut Census) -> usize,
+    ) -> usize {
+        let table = size_of::<Self>() + self.items.capacity() * size_of::<Item<L>>();
+        let beside = self.items.iter().map(|item| match item {
+            Item::Key(key) if census.is_last(key) => key.len() + 2 * size_of::<usize>(),
+            Item::Value(value) => visit(value, census),
+            Item::Key(_) | Item::Free(_) => 0,
+        });
+        table + beside.sum::<usize>()
     }
 
     #[cfg(any(test, fuzzing))]

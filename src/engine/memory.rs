@@ -1,0 +1,213 @@
+//! What the keyspace takes, against what it may take.
+//!
+//! `commit`, `transaction` and `expirer` call [`Engine::account`] before they unlock a shard they have
+//! changed; whoever is going to run a command that may need memory calls [`Engine::make_room`]
+//! (in `evict`). Invariants:
+//! 1. Without a limit nothing is counted and nothing is kept: a write costs one look at a flag.
+//! 2. `used_bytes` is the sum of all slots' `accounted_bytes`, which is what the shard took when it was
+//!    last unlocked.
+//! 3. Memory is counted as if nothing were shared: what only snapshots and branches keep alive is not
+//!    in the sum, and neither are the log's buffer and the table of uses.
+
+use std::cmp::Ordering::{Equal, Greater, Less};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam::utils::CachePadded;
+use parking_lot::Mutex;
+
+use super::Engine;
+use super::evict::Candidate;
+use super::lock::Slot;
+use super::options::EvictionPolicy;
+use super::uses::{Tracking, Uses};
+use crate::command::run::{Keys, Usage};
+use crate::effect::{Effect, codec};
+
+/// The limit, what counts against it, and who goes when it is reached.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// No limit: `u64::MAX`.
+    pub(super) limit_bytes: u64,
+    pub(super) policy: EvictionPolicy,
+    pub(super) samples: usize,
+    pub(super) tracking: Tracking,
+    used_bytes: CachePadded<AtomicU64>,
+    pub(super) evicted_keys: AtomicU64,
+    /// What uses are timed from.
+    opened_at_ms: u64,
+    /// When expired keys were last looked for to make room.
+    pub(super) swept_at_ms: AtomicU64,
+    /// The best candidates that were sampled and not evicted yet, best last.
+    pub(super) pool: Mutex<Vec<Candidate>>,
+}
+
+/// How much memory keys and values may take, and what happens then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MemoryLimit {
+    /// 0 for any.
+    pub(crate) bytes: u64,
+    pub(crate) policy: EvictionPolicy,
+    pub(crate) samples: usize,
+}
+
+impl Default for MemoryLimit {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            policy: EvictionPolicy::NoEviction,
+            samples: 5,
+        }
+    }
+}
+
+impl Memory {
+    pub(crate) fn new(limit: MemoryLimit, opened_at_ms: u64) -> Self {
+        let is_limited = limit.bytes != 0;
+        Self {
+            limit_bytes: if is_limited { limit.bytes } else { u64::MAX },
+            policy: limit.policy,
+            samples: limit.samples.clamp(1, 64),
+            tracking: if is_limited {
+                Tracking::of(limit.policy)
+            } else {
+                Tracking::Off
+            },
+            used_bytes: CachePadded::default(),
+            evicted_keys: AtomicU64::new(0),
+            opened_at_ms,
+            swept_at_ms: AtomicU64::new(0),
+            pool: Mutex::default(),
+        }
+    }
+
+    #[inline]
+    fn is_limited(&self) -> bool {
+        self.limit_bytes != u64::MAX
+    }
+
+    /// Whether less is used than may be.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        !self.is_limited() || self.used_bytes.load(Ordering::Relaxed) <= self.limit_bytes
+    }
+
+    /// The limit, if there is one.
+    pub(super) fn limit(&self) -> Option<u64> {
+        self.is_limited().then_some(self.limit_bytes)
+    }
+
+    fn since_opening_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.opened_at_ms)
+    }
+
+    /// Counts a shard for the first time.
+    pub(super) fn begin(&self, slot: &mut Slot) {
+        if self.is_limited() {
+            self.recount(slot);
+        }
+    }
+
+    /// Brings the sum up to date with a shard that changed and is locked.
+    fn recount(&self, slot: &mut Slot) {
+        let (before, now) = (slot.accounted_bytes, slot.shard.memory_bytes());
+        slot.accounted_bytes = now;
+        match now.cmp(&before) {
+            Greater => {
+                let more = (now - before) as u64;
+                self.used_bytes.fetch_add(more, Ordering::Relaxed);
+            }
+            Less => {
+                let less = (before - now) as u64;
+                self.used_bytes.fetch_sub(less, Ordering::Relaxed);
+            }
+            Equal => {}
+        }
+        if self.tracking != Tracking::Off {
+            slot.uses.reserve(slot.shard.key_count());
+        }
+    }
+}
+
+impl Engine {
+    /// Counts what a shard takes that was changed. It is still locked.
+    #[inline]
+    pub(crate) fn account(&self, slot: &mut Slot) {
+        if self.memory.is_limited() {
+            self.memory.recount(slot);
+        }
+    }
+
+    /// Whether uses of keys are noted at all.
+    #[inline]
+    pub(crate) fn tracks_uses(&self) -> bool {
+        self.memory.tracking != Tracking::Off
+    }
+
+    /// Notes a use of those of `keys` that there are. No shard is locked. What fails in here fails
+    /// the operation itself too.
+    #[inline(never)]
+    pub(crate) fn note_uses(&self, database: u8, keys: &Keys<'_>) {
+        let at_ms = self.memory.since_opening_ms(self.clock.now_ms());
+        let random = || self.rng.next_u64();
+        let note = |key: &[u8]| {
+            let hash = self.layout.hash(key);
+            let Ok(mut slot) = self.lock_to_read(self.layout.shard_of(hash)) else {
+                return;
+            };
+            // A key that is not there must not make another one look used.
+            if slot.shard.table(database).keys().get(hash, key).is_some() {
+                let tracking = self.memory.tracking;
+                slot.uses.note(tracking, database, hash, at_ms, &random);
+            }
+        };
+        match *keys {
+            Keys::One(key) => note(key),
+            Keys::Two(one, two) => [one, two].into_iter().for_each(note),
+            Keys::List { words, step } => {
+                words.iter().step_by(step.max(1)).for_each(|key| note(key))
+            }
+            Keys::None | Keys::AtCursor(_) | Keys::All => {}
+        }
+    }
+
+    /// As [`note_uses`](Self::note_uses), of the keys of recorded effects.
+    pub(crate) fn note_written(&self, effects: &[u8]) {
+        let mut database = 0;
+        for effect in codec::decode(effects).flatten() {
+            if let Effect::Database { index } = effect {
+                database = index;
+            }
+            let (one, two) = effect.keys();
+            for key in one.into_iter().chain(two) {
+                self.note_uses(database, &Keys::One(key));
+            }
+        }
+    }
+
+    /// How a key was used.
+    pub(crate) fn usage(&self, database: u8, key: &[u8]) -> Usage {
+        if !self.tracks_uses() {
+            return Usage::Untracked;
+        }
+        let hash = self.layout.hash(key);
+        let Ok(slot) = self.lock_to_read(self.layout.shard_of(hash)) else {
+            return Usage::Untracked;
+        };
+        let at_ms = self.memory.since_opening_ms(self.clock.now_ms());
+        match self.memory.tracking {
+            Tracking::Off => Usage::Untracked,
+            Tracking::LastUse => Usage::IdleSeconds(slot.uses.idle_seconds(database, hash, at_ms)),
+            Tracking::Frequency => Usage::Frequency(slot.uses.frequency(database, hash, at_ms)),
+        }
+    }
+
+    /// How little a key was used, higher for less.
+    pub(super) fn disuse(&self, uses: &Uses, database: u8, hash: u64, now_ms: u64) -> u64 {
+        let at_ms = self.memory.since_opening_ms(now_ms);
+        match self.memory.tracking {
+            Tracking::Off => 0,
+            Tracking::LastUse => u64::from(uses.idle_ticks(database, hash, at_ms)),
+            Tracking::Frequency => u64::from(u8::MAX - uses.frequency(database, hash, at_ms)),
+        }
+    }
+}
