@@ -85,6 +85,10 @@ impl WriteCommand for HIncrBy<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<i64, CommandError> {
         let hash = tx.as_read().hash(self.key)?;
         let (old, deadline_ms) = match hash.and_then(|hash| hash.get(self.field)) {
@@ -116,6 +120,10 @@ impl WriteCommand for HIncrByFloat<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Vec<u8>, CommandError> {

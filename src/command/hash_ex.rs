@@ -333,6 +333,10 @@ impl WriteCommand for HSetExWords<'_> {
         Keys::One(self.args.key())
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         let (options, pairs) = self.parse(tx.now.ms())?;
         let set = HSetEx {
@@ -358,6 +362,10 @@ impl WriteCommand for HSetEx<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         let now_ms = tx.now.ms();
         let hash = tx.as_read().hash(self.key)?;
@@ -370,7 +378,7 @@ impl WriteCommand for HSetEx<'_> {
         let holds = match self.options.condition {
             None => true,
             Some(Condition::AllExist) => names().all(exists),
-            Some(Condition::NoneExists) => !names().any(|name| exists(name)),
+            Some(Condition::NoneExists) => !names().any(exists),
         };
         if !holds {
             return Ok(false);

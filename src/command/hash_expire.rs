@@ -321,6 +321,10 @@ impl WriteCommand for HExpireWords<'_> {
         Keys::One(self.args.key())
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError> {
         let args = self.args;
         tx.as_read().hash(args.key())?;
@@ -354,6 +358,10 @@ impl WriteCommand for HExpire<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError> {

@@ -172,6 +172,10 @@ impl WriteCommand for Add<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         let Some(entry) = tx.entry(self.key) else {
             let mut new = HyperLogLog::new();
@@ -321,6 +325,10 @@ impl WriteCommand for Merge<'_> {
             words: self.keys,
             step: 1,
         }
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {

@@ -5,7 +5,7 @@
 
 use super::args::{Args, refs};
 use super::list::{clamp, position};
-use super::list_move::{ListMove, ListMultiPop, ListPop};
+use super::list_move::{KeyAndElements, ListMove, ListMultiPop, ListPop};
 use super::reply::Reply;
 use super::run::{Host, Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
@@ -194,6 +194,10 @@ impl WriteCommand for Push<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         if self.elements.is_empty() {
             return Err(CommandError::WrongArity(self.name().into()));
@@ -281,6 +285,10 @@ impl WriteCommand for Insert<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Inserted, CommandError> {
         check_length(tx.rules, 0, self.element.len())?;
         let Some(entry) = tx.entry(self.key) else {
@@ -309,6 +317,10 @@ impl WriteCommand for Set<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
@@ -614,7 +626,7 @@ pub trait ListWrite: RunWrite {
         keys: &[K],
         side: Side,
         count: u64,
-    ) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, Error> {
+    ) -> Result<Option<KeyAndElements>, Error> {
         self.write(ListMultiPop::new(&refs(keys), side, count)?)
     }
 

@@ -14,7 +14,7 @@ use super::args::{Args, refs};
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
-use super::zset_bounds::score_reply;
+use super::zset::{SCORES, score_reply};
 use super::zset_range::Copied;
 use crate::error::{CommandError, Error};
 use crate::keyspace::{KeyType, ReadTx, WriteTx};
@@ -61,6 +61,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         summary: "Returns the members of a sorted set that are in no other of several.",
         complexity: DIFF_COST,
         redis_complexity: REDIS_DIFF_COST,
+        differences: SCORES,
         example: "ZDIFF 2 a b WITHSCORES",
         call: |args, host| read(args, host, Op::Diff),
         ..READ
@@ -78,6 +79,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         name: "ZINTER",
         summary: "Returns the members that several sorted sets have in common.",
         complexity: INTER_COST,
+        differences: SCORES,
         example: "ZINTER 2 a b WEIGHTS 2 3 AGGREGATE MAX WITHSCORES",
         call: |args, host| read(args, host, Op::Inter),
         ..READ
@@ -109,6 +111,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "ZUNION",
         summary: "Returns the members that any of several sorted sets has.",
+        differences: SCORES,
         example: "ZUNION 2 a b WEIGHTS 2 3 AGGREGATE MAX WITHSCORES",
         call: |args, host| read(args, host, Op::Union),
         ..READ

@@ -11,8 +11,8 @@
 use super::options::EvictionPolicy;
 use crate::sys::rng::mix;
 
-/// Milliseconds of a tick, by which idle times are measured: 32 bits of them are eight years.
-const TICK_SHIFT: u32 = 6;
+/// Milliseconds of a tick, by which idle times are measured: 32 bits of them are 17 years.
+const TICK_MS: u64 = 125;
 const MS_PER_MINUTE: u64 = 60_000;
 /// Words of a table at least.
 const WORDS_MIN: usize = 16;
@@ -119,7 +119,7 @@ impl Uses {
 
     /// Seconds since the last use.
     pub(crate) fn idle_seconds(&self, database: u8, hash: u64, at_ms: u64) -> u64 {
-        (u64::from(self.idle_ticks(database, hash, at_ms)) << TICK_SHIFT) / 1000
+        u64::from(self.idle_ticks(database, hash, at_ms)) * TICK_MS / 1000
     }
 
     /// The counter of uses, as of this time.
@@ -132,7 +132,7 @@ impl Uses {
 }
 
 fn tick(at_ms: u64) -> u32 {
-    u32::try_from(at_ms >> TICK_SHIFT).unwrap_or(u32::MAX)
+    u32::try_from(at_ms / TICK_MS).unwrap_or(u32::MAX)
 }
 
 fn minute(at_ms: u64) -> u32 {
@@ -163,7 +163,7 @@ mod tests {
     fn idle_times_count_from_the_last_use_and_survive_growth() {
         let (mut uses, random) = (Uses::default(), || 0);
         uses.reserve(8);
-        assert_eq!(uses.idle_seconds(0, 5, 10_000), 9, "since the opening");
+        assert_eq!(uses.idle_seconds(0, 5, 10_000), 10, "since the opening");
         uses.note(Tracking::LastUse, 0, 5, 60_000, &random);
         assert_eq!(uses.idle_seconds(0, 5, 60_010), 0);
         uses.note(Tracking::LastUse, 0, 5, 50_000, &random);
@@ -171,8 +171,8 @@ mod tests {
         uses.reserve(1000);
         assert!(uses.words.len() >= 2000);
         assert_eq!(uses.idle_seconds(0, 5, 160_000), 100);
-        assert_eq!(uses.idle_seconds(0, 5 + 1024, 160_000), 159);
-        assert_eq!(uses.idle_seconds(1, 5, 160_000), 159, "another database");
+        assert_eq!(uses.idle_seconds(0, 6, 160_000), 160);
+        assert_eq!(uses.idle_seconds(1, 5, 160_000), 160, "another database");
         uses.note(Tracking::LastUse, 0, 5, u64::MAX, &random);
         assert_eq!(uses.idle_ticks(0, 5, u64::MAX), 1);
     }

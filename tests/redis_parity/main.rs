@@ -17,6 +17,7 @@
 mod families;
 mod geo;
 mod grammar;
+mod hash;
 mod hyperloglog;
 mod known;
 mod lists;
@@ -129,6 +130,11 @@ fn bitmap_streams_match() {
 #[test]
 fn key_streams_match() {
     stream_family(&families::KEYS);
+}
+
+#[test]
+fn hash_streams_match() {
+    stream_family(&hash::FAMILY);
 }
 
 #[test]

@@ -75,13 +75,7 @@ fn what_is_there_is_taken_at_once() {
     for (line, expected) in lines {
         assert_eq!(say(&db, line), expected, "{line}");
     }
-    let zadd = |tx: &mut crate::keyspace::WriteTx<'_>| {
-        let items = [(1.0, &b"a"[..]), (2.5, b"b"), (2.5, b"c"), (9.0, b"d")];
-        tx.zset_add(b"z", &items);
-        Ok(())
-    };
-    let keys = crate::command::run::Keys::One(b"z");
-    db.engine().write(0, &keys, zadd).unwrap();
+    say(&db, "ZADD z 1 a 2.5 b 2.5 c 9 d");
     let lines = [
         ("BZPOPMIN no z 0", r#"["z" "a" "1"]"#),
         (
@@ -179,6 +173,7 @@ fn whatever_makes_a_key_ready_serves() {
         "LMOVE from l LEFT RIGHT",
         "RPOPLPUSH from l",
         "SWAPDB 0 3",
+        "SORT from BY nosort STORE l",
     ];
     for way in ways {
         let (db, _) = db_at(1_000);
@@ -219,12 +214,7 @@ fn a_key_of_another_type_is_not_ready() {
         db.rpush("k", &["v"]).unwrap();
         assert_eq!(list.join().unwrap(), r#"["k" "v"]"#);
         assert_eq!(waiting(&db), 1);
-        let zadd = |tx: &mut crate::keyspace::WriteTx<'_>| {
-            tx.zset_add(b"k", &[(1.5, b"m")]);
-            Ok(())
-        };
-        let keys = crate::command::run::Keys::One(b"k");
-        db.engine().write(0, &keys, zadd).unwrap();
+        say(&db, "ZADD k 1.5 m");
         assert_eq!(sorted.join().unwrap(), r#"["k" "m" "1.5"]"#);
     });
 }

@@ -509,3 +509,98 @@ mod check {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ds::hash_trie::NewPayload;
+
+    type Map = HashTrie<Arc<Vec<u8>>>;
+
+    /// Words that follow from a seed (SplitMix64).
+    fn random_from(seed: u64) -> impl FnMut() -> u64 {
+        let mut state = seed;
+        move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let word = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            word ^ (word >> 31)
+        }
+    }
+
+    fn map() -> Map {
+        HashTrie::new(ahash::RandomState::with_seeds(1, 2, 3, 4))
+    }
+
+    fn add(map: &mut Map, n: u64, expires_at_ms: u64) {
+        let key = n.to_le_bytes();
+        let hash = map.hash_of(&key);
+        map.insert(hash, &key, 0, expires_at_ms, NewPayload::Inline(&key));
+    }
+
+    #[test]
+    fn a_random_entry_with_a_deadline_is_found_however_few_there_are() {
+        let count = if cfg!(miri) { 60 } else { 5_000 };
+        let mut map = map();
+        (0..count).for_each(|n| add(&mut map, n, NO_DEADLINE));
+        let mut random = random_from(1);
+        assert!(map.random_with_deadline(random(), random()).is_none());
+        // One of them, then none again: bounds go stale and are corrected.
+        for n in [7, 33] {
+            add(&mut map, n, 500);
+            for _ in 0..20 {
+                let found = map.random_with_deadline(random(), random());
+                assert_eq!(found.map(|entry| entry.key), Some(&n.to_le_bytes()[..]));
+            }
+            add(&mut map, n, NO_DEADLINE);
+            assert!(map.random_with_deadline(random(), random()).is_none());
+        }
+        map.check_invariants();
+        (0..count)
+            .step_by(3)
+            .for_each(|n| add(&mut map, n, 1_000 + n));
+        let mut seen = HashSet::new();
+        for _ in 0..20 * count {
+            let entry = map.random_with_deadline(random(), random()).unwrap();
+            assert!(entry.expires_at_ms != NO_DEADLINE);
+            seen.insert(entry.key.to_vec());
+        }
+        assert!(seen.len() as u64 > count / 3 * 9 / 10, "{}", seen.len());
+    }
+
+    #[test]
+    fn only_what_a_map_alone_holds_counts_as_its_own() {
+        let large = |_: &Arc<Vec<u8>>, _: &mut Census| 1_000_000;
+        let own = |map: &Map| map.exclusive_bytes(&mut Census::new(), &mut { large });
+        let mut first = map();
+        let count = if cfg!(miri) { 60 } else { 3_000 };
+        (0..count).for_each(|n| add(&mut first, n, NO_DEADLINE));
+        let key = [b'k'; 300];
+        let hash = first.hash_of(&key);
+        first.insert(
+            hash,
+            &key,
+            0,
+            NO_DEADLINE,
+            NewPayload::Large(Arc::new(Vec::new())),
+        );
+        let whole = own(&first);
+        assert_eq!(whole, first.memory_bytes() + 1_000_000);
+        let second = first.clone();
+        assert_eq!((own(&first), own(&second)), (0, 0));
+        // Both go: all goes, once.
+        let mut census = Census::new();
+        let mut sum = first.exclusive_bytes(&mut census, &mut { large });
+        sum += second.exclusive_bytes(&mut census, &mut { large });
+        assert_eq!(sum, whole);
+        // One page and the nodes above it are copied: as much is each one's own.
+        add(&mut first, 1, 99);
+        let pinned = own(&second);
+        assert!(pinned > 0 && pinned < whole / 2, "{pinned} of {whole}");
+        drop(first);
+        assert_eq!(own(&second), whole);
+    }
+}
