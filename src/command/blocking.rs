@@ -19,7 +19,8 @@ use crate::keyspace::{KeyType, Side, WriteTx};
 use crate::value::number::{LongDouble, write_double};
 
 const DIFFERENCES: &str = "Waits on the calling thread. In a transaction and in a script of commands between \
-    MULTI and EXEC it does not wait, as in Redis.";
+    MULTI and EXEC it does not wait, as in Redis. A STORE option that replaces a value of another type serves \
+    those who wait for its key, which Redis 7.0 does not.";
 
 /// What the rows here have in common.
 const BASE: CommandSpec = CommandSpec {

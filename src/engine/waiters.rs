@@ -181,7 +181,6 @@ pub(crate) struct Waiters {
 
 impl Waiters {
     /// How many wait.
-    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
@@ -548,7 +547,9 @@ impl Engine {
     ) {
         let mut later = VecDeque::new();
         while let Some((database, key)) = waits.ready.pop_front() {
-            if !holds(self.layout.shard_of(self.layout.hash(&key))) {
+            // What comes after something that has to wait for other shards waits too: the order stays.
+            let is_next = later.is_empty();
+            if !is_next || !holds(self.layout.shard_of(self.layout.hash(&key))) {
                 later.push_back((database, key));
                 continue;
             }

@@ -14,6 +14,7 @@
     reason = "every reply that is not the expected one is a failure"
 )]
 
+mod connections;
 mod families;
 mod geo;
 mod grammar;
@@ -38,7 +39,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 7;
+const TESTS: usize = 12;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -155,6 +156,19 @@ fn zset_streams_match() {
 #[test]
 fn geo_streams_match() {
     stream_family(&geo::FAMILY);
+}
+
+#[test]
+fn session_streams_match() {
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS);
+    connections::sessions(commands, env_number("NACRE_PARITY_SEED", 1));
+}
+
+#[test]
+fn blocking_streams_match() {
+    // Each step waits for both sides to come to rest.
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS / 2);
+    connections::blocking(commands, env_number("NACRE_PARITY_SEED", 1));
 }
 
 #[test]
