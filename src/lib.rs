@@ -75,7 +75,7 @@ pub use command::zset_random::ZRandomRead;
 pub use command::zset_range::{ZRange, ZRangeRead, ZRangeWrite};
 pub use command::zset_remove::{ZPopped, ZRemoveWrite};
 pub use command::zset_write::{ZAddOptions, ZAdded, ZSetWrite};
-pub use db::{Builder, Db, Session};
+pub use db::{Blocked, Builder, Db, Session};
 pub use effect::{Effect, Items};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
 pub use engine::options::{Ack, CompactionPolicy, EvictionPolicy};
