@@ -16,6 +16,7 @@ use std::hint::black_box;
 #[allow(dead_code, reason = "a benchmark calls a part of the interface")]
 #[allow(unused_imports, reason = "a benchmark calls a part of the interface")]
 mod ds {
+    pub(crate) mod census;
     pub(crate) mod config;
     pub(crate) mod hash_trie;
     pub(crate) mod pages;

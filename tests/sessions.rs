@@ -23,7 +23,7 @@ fn show(reply: &Reply) -> String {
             format!("[{}]", items.join(" "))
         }
         Reply::Error(error) => format!("-{error}"),
-        other => panic!("{other:?}"),
+        Reply::Map(_) | _ => panic!("{reply:?}"),
     }
 }
 

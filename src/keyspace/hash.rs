@@ -199,7 +199,9 @@ impl<'a> WriteTx<'a> {
         let fresh = || Value::Hash(HashValue::new());
         let (due, new) = self.upsert_value(key, fresh, |value| match value {
             Value::Hash(hash) => (edit.take_due(hash, DUE_PER_WRITE), edit.set(hash, pairs)),
-            _ => (Vec::new(), 0),
+            Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => {
+                (Vec::new(), 0)
+            }
         });
         self.record_hash_removed(key, &due);
         for pairs in pieces(pairs, 2, EFFECT_BYTES_MAX) {
@@ -285,7 +287,7 @@ impl<'a> WriteTx<'a> {
     fn edit_hash<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut HashValue) -> R) -> Option<R> {
         self.edit_value(key, |value| match value {
             Value::Hash(hash) => Some(edit(hash)),
-            _ => None,
+            Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => None,
         })?
     }
 
@@ -301,6 +303,10 @@ impl<'a> WriteTx<'a> {
     }
 
     /// Applies a hash's effect from a file.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "every effect that is no hash's is a misfit here"
+    )]
     pub(super) fn apply_hash(&mut self, effect: &Effect<'_>) -> Result<(), Misfit> {
         let (Some(key), _) = effect.keys() else {
             return Err(Misfit);

@@ -263,7 +263,7 @@ mod tests {
         let expire = |table: &mut Table, key: &[u8], at_ms| {
             table.edit(of(key), key, |value| match value {
                 Value::Hash(fields) => fields.set_expires_at_ms(b"f", at_ms, &hasher),
-                _ => None,
+                Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => None,
             });
         };
         put(&mut table, b"h", fields.clone());

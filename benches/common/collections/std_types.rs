@@ -229,6 +229,7 @@ impl<S: BuildHasher> Collections for SortedVec<S> {
 
     fn fill_joined(&mut self, _size: u64) {}
 
+    #[allow(clippy::wildcard_enum_match_arm, reason = "std has no such operation")]
     fn run(&mut self, op: Op, picks: &Picks) -> Option<u64> {
         let spans = || picks.at.iter().map(|&at| at as usize..(at + SPAN) as usize);
         Some(match op {

@@ -86,8 +86,8 @@ fn member_of(rng: &mut Rng, flavour: usize, universe: usize) -> Vec<u8> {
     match flavour {
         0 => number(n),
         1 => format!("{:x}", n * 7 + 10).into_bytes(),
-        2 if n % 10 == 0 => vec![n as u8; 20 + n % 400],
-        2 if n % 3 == 0 => n.to_le_bytes()[..2].to_vec(),
+        2 if n.is_multiple_of(10) => vec![n as u8; 20 + n % 400],
+        2 if n.is_multiple_of(3) => n.to_le_bytes()[..2].to_vec(),
         _ => format!("m{n}").into_bytes(),
     }
 }
