@@ -139,7 +139,7 @@ fn steps() -> u64 {
 }
 
 fn run_against_model(seed: u64) {
-    println!("seed {seed}");
+    eprintln!("seed {seed}");
     let mut rng = Rng(seed);
     let mut sequence = Sequence::new();
     let mut model = VecDeque::new();
