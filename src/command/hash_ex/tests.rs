@@ -223,13 +223,16 @@ fn typed_calls_take_the_same_options() {
     assert_eq!(db.httl_ms("h", &["a"]).unwrap(), [FieldTtl::Ms(1_000)]);
     assert_eq!(
         db.hget_ex_at_ms("h", &["a"], 40_000).unwrap(),
-        [one.clone()]
+        std::slice::from_ref(&one)
     );
     assert_eq!(
         db.hexpires_at_ms("h", &["a"]).unwrap(),
         [FieldTtl::Ms(40_000)]
     );
-    assert_eq!(db.hget_persist("h", &["a"]).unwrap(), [one.clone()]);
+    assert_eq!(
+        db.hget_persist("h", &["a"]).unwrap(),
+        std::slice::from_ref(&one)
+    );
     assert_eq!(db.httl_ms("h", &["a"]).unwrap(), [never]);
     assert_eq!(db.hget_del("h", &["a", "a"]).unwrap(), [one, None]);
     assert!(db.hset_ex("h", &[] as &[(&str, &str)], options).unwrap());
