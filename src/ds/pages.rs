@@ -1,8 +1,8 @@
 //! Reference-counted nodes behind thin pointers: the one place of the hash trie with `unsafe`.
 //!
 //! A [`NodePtr`] owns one share of a node: a leaf page (a head and plain bytes), an inner node (slots
-//! of further pointers) or a chain (a list of leaves). `hash_trie` gives them meaning; this module
-//! only allocates, counts, copies and frees, and hands out ordinary references.
+//! of further pointers) or a chain (a list of leaves). `hash_trie` gives them meaning, and `skiplist` to
+//! leaves; this module only allocates, counts, copies and frees, and hands out ordinary references.
 //!
 //! Why not `Arc`: the count lies in the node's own first line and there is no weak count, so "is
 //! this mine" is a plain load; a pointer is one word whatever the node's length; and the node's shape

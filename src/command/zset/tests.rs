@@ -323,3 +323,53 @@ fn a_snapshot_keeps_its_members() {
     assert_eq!(snapshot.zscore("z", "0").unwrap(), Some(0.0));
     assert_eq!(db.zscore("z", "0").unwrap(), Some(5.0));
 }
+
+#[test]
+fn sorted_sets_survive_a_reopen_and_a_compaction() -> Result<(), Error> {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Db::open(dir.path().join("zsets.nacre"));
+    let db = open()?;
+    let long = "x".repeat(100_000);
+    let items: Vec<(f64, String)> = (0..5_000)
+        .map(|i| (f64::from(i % 700) - 100.5, format!("member {i}")))
+        .collect();
+    db.zadd_with("z", &items, ZAddOptions::new())?;
+    db.zadd("z", f64::INFINITY, &long)?;
+    db.zincr_by("z", 0.125, "member 7")?;
+    db.zrem("z", &["member 8", "missing"])?;
+    db.zpop_min("z", 10)?;
+    db.zpop_max("z", 1)?;
+    db.zadd("z", -0.0, &long)?;
+    db.zadd("short", 1.0, "a")?;
+    db.zpop_min("short", 2)?;
+    let all = |db: &Db| -> Result<Vec<(Vec<u8>, u64)>, Error> {
+        let (mut cursor, mut all) = (0, Vec::new());
+        loop {
+            let (next, found) = db.zscan("z", cursor, ElementScanOptions::new())?;
+            all.extend(
+                found
+                    .into_iter()
+                    .map(|(member, score)| (member, score.to_bits())),
+            );
+            cursor = next;
+            if cursor == 0 {
+                all.sort();
+                return Ok(all);
+            }
+        }
+    };
+    let expected = all(&db)?;
+    assert_eq!(expected.len(), 4_990);
+    db.close()?;
+    let db = open()?;
+    assert_eq!(all(&db)?, expected);
+    assert!(!db.exists("short")?);
+    db.compact()?;
+    db.zadd("after", 1.0, "compaction")?;
+    db.close()?;
+    let db = open()?;
+    assert_eq!(all(&db)?, expected);
+    assert!(db.zrank("z", &expected[0].0)?.is_some());
+    assert_eq!(db.zscore("after", "compaction")?, Some(1.0));
+    Ok(())
+}
