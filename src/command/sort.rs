@@ -284,7 +284,7 @@ impl<'t> Elements<'t> {
             KeyType::List => Self::List(entry.list()?),
             KeyType::Set => Self::Set(entry.set()?),
             KeyType::SortedSet => Self::SortedSet(entry.zset()?),
-            _ => return Err(CommandError::WrongType),
+            KeyType::String | KeyType::Hash => return Err(CommandError::WrongType),
         }))
     }
 

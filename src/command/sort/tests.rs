@@ -135,20 +135,23 @@ fn refusals() {
     );
 }
 
+/// What stands before the star and after it, and the field.
+type Parts = (&'static [u8], &'static [u8], Option<&'static [u8]>);
+
 #[test]
 fn patterns_are_read_as_c_reads_them() {
     let parts = |pattern: &'static [u8]| {
         let pattern = Pattern::parse(pattern)?;
         Some((pattern.before, pattern.after, pattern.field))
     };
-    let plain = |before: &'static [u8], after: &'static [u8]| Some((before, after, None));
+    let plain = |before, after| -> Option<Parts> { Some((before, after, None)) };
     assert_eq!(parts(b"none"), None);
     assert_eq!(parts(b"a\0*"), None);
     assert_eq!(parts(b"w_*"), plain(b"w_", b""));
     assert_eq!(parts(b"a*b*c"), plain(b"a", b"b*c"));
     assert_eq!(parts(b"a*->"), plain(b"a", b"->"));
     assert_eq!(parts(b"->*"), plain(b"->", b""));
-    let field: Option<(&[u8], &[u8], Option<&[u8]>)> = Some((b"a", b"b", Some(b"f->g")));
+    let field: Option<Parts> = Some((b"a", b"b", Some(b"f->g")));
     assert_eq!(parts(b"a*b->f->g"), field);
 }
 
