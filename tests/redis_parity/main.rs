@@ -44,7 +44,6 @@ use server::RedisServer;
 
 /// How many tests need the server.
 const TESTS: usize = 13;
-const TESTS: usize = 12;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
