@@ -138,7 +138,7 @@ impl<'a> Get<'a> {
 /// # use nacredb::{Db, SortOptions, prelude::*};
 /// # let db = Db::open_in_memory();
 /// db.rpush("ids", &["1", "2"])?;
-/// db.mset(&[("rank:1", "20"), ("rank:2", "10"), ("name:1", "ada"), ("name:2", "grace")])?;
+/// db.mset([("rank:1", "20"), ("rank:2", "10"), ("name:1", "ada"), ("name:2", "grace")])?;
 /// let by_rank = SortOptions::new().by("rank:*").get("name:*");
 /// assert_eq!(db.sort("ids", &by_rank)?, [Some(b"grace".to_vec()), Some(b"ada".to_vec())]);
 /// # Ok::<(), nacredb::Error>(())
