@@ -14,6 +14,7 @@
     reason = "every reply that is not the expected one is a failure"
 )]
 
+mod chance;
 mod connections;
 mod families;
 mod geo;
@@ -27,8 +28,11 @@ mod resp;
 mod rng;
 mod sequences;
 mod server;
+mod set;
+mod sort;
 mod table;
 mod zset;
+mod zset_range;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -39,6 +43,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
+const TESTS: usize = 13;
 const TESTS: usize = 12;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
@@ -144,6 +149,11 @@ fn hyperloglog_streams_match() {
 }
 
 #[test]
+fn set_streams_match() {
+    stream_family(&set::FAMILY);
+}
+
+#[test]
 fn list_streams_match() {
     stream_family(&lists::FAMILY);
 }
@@ -156,6 +166,16 @@ fn zset_streams_match() {
 #[test]
 fn geo_streams_match() {
     stream_family(&geo::FAMILY);
+}
+
+#[test]
+fn zset_range_streams_match() {
+    stream_family(&zset_range::FAMILY);
+}
+
+#[test]
+fn sort_streams_match() {
+    stream_family(&sort::FAMILY);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nacredb::{Db, Error, ManualClock, Reply};
 
+use super::chance::{drawn, popped};
 use super::known::{Agreement, agreement, as_text, number, scan_reply};
 use super::resp::{Client, Wire, quoted};
 
@@ -239,6 +240,14 @@ impl Pair {
                     Err((redis, ours))
                 }
             }
+            (Agreement::Drawn, _, _) => match drawn(self, command, &redis, &ours) {
+                true => Ok(()),
+                false => Err((redis, ours)),
+            },
+            (Agreement::Popped, _, _) => match popped(self, command, &redis, &ours) {
+                true => Ok(()),
+                false => Err((redis, ours)),
+            },
             (Agreement::HashOrder { .. }, _, _) if redis != ours => {
                 let words: [&[u8]; 3] = [b"OBJECT", b"ENCODING", &command[1]];
                 let encoding = self.ask_redis(&words);
@@ -351,6 +360,8 @@ fn batch_end(commands: &[Command], start: usize) -> usize {
                     | Agreement::ExistingKey
                     | Agreement::HashOrder { .. }
                     | Agreement::ChosenFields
+                    | Agreement::Drawn
+                    | Agreement::Popped
             )
     };
     let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];
