@@ -167,6 +167,19 @@ fn a_piped_shell_reads_lines_and_says_when_one_was_refused() {
 }
 
 #[test]
+fn a_shell_is_a_session() {
+    let mut command = nacre();
+    command.args(["shell", "--memory"]);
+    let said = feed(
+        command,
+        b"WATCH k\nMULTI\nSET k v\nINCR k\nSELECT 1\nEXEC\nGET k\nBLPOP q 0.001\nDISCARD\n",
+    );
+    let expected = "OK\nOK\nQUEUED\nQUEUED\nQUEUED\nOK\nERR value is not an integer or out of range\nOK\n\n\n\
+        ERR DISCARD without MULTI\n\n";
+    assert_eq!((code(&said), out(&said).as_str()), (1, expected));
+}
+
+#[test]
 fn replies_come_while_the_pipe_stays_open() {
     let mut child = nacre()
         .args(["shell", "--memory"])

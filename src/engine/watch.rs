@@ -244,10 +244,20 @@ impl Watches {
                         interest.held = now;
                     });
                 }
-                other => {
-                    if let (Some(key), _) = other.keys() {
-                        each(&mut places, database, key, |interest| interest.touch());
-                    }
+                Effect::StringSet { key, .. }
+                | Effect::StringWrite { key, .. }
+                | Effect::KeyExpire { key, .. }
+                | Effect::ListInsert { key, .. }
+                | Effect::ListRemove { key, .. }
+                | Effect::ListSet { key, .. }
+                | Effect::HashSet { key, .. }
+                | Effect::HashRemove { key, .. }
+                | Effect::HashExpire { key, .. }
+                | Effect::SetAdd { key, .. }
+                | Effect::SetRemove { key, .. }
+                | Effect::ZSetAdd { key, .. }
+                | Effect::ZSetRemove { key, .. } => {
+                    each(&mut places, database, key, |interest| interest.touch());
                 }
             }
         }
