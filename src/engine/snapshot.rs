@@ -92,7 +92,8 @@ impl Snapshot {
         self.state.taken_at_ms
     }
 
-    /// The log position it stands for: it holds exactly the writes before it. 0 in memory.
+    /// The log position it stands for: it holds exactly the writes before it. In memory the position in
+    /// the change feed, if anybody subscribes.
     #[must_use]
     pub fn lsn(&self) -> u64 {
         self.state.lsn

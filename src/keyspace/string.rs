@@ -2,7 +2,7 @@
 
 use super::entry::{Before, tag};
 use super::expiry::{is_past, stored};
-use super::tx::{Dropped, WriteTx};
+use super::tx::{Cause, Dropped, WriteTx};
 use crate::ds::hash_trie::{INLINE_VALUE_MAX, NO_DEADLINE, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::{StringValue, Value};
@@ -94,7 +94,7 @@ impl WriteTx<'_> {
         let (was_raw, expires_at_ms) = (entry.tag == tag::STRING_RAW, entry.expires_at_ms);
         if expires_at_ms != NO_DEADLINE && is_past(expires_at_ms, now.ms()) {
             // Replay, which has no clock, must build on nothing as well.
-            self.erase(key);
+            self.because(Cause::Expired, |tx| tx.erase(key));
             return self.write_string(key, offset, bytes);
         }
         match entry.payload {
