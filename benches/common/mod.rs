@@ -18,6 +18,7 @@
 pub(crate) mod bitmap;
 pub(crate) mod child;
 pub(crate) mod clock;
+pub(crate) mod collections;
 pub(crate) mod data;
 pub(crate) mod durable;
 pub(crate) mod get_set;

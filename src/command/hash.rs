@@ -4,6 +4,8 @@
 //! 1. A field whose deadline has passed is answered like one that was never there.
 //! 2. A key never holds a hash without fields.
 
+use std::cell::Cell;
+
 use super::args::{Args, check_words, refs, words_of};
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
@@ -185,6 +187,30 @@ impl ReadCommand for HGet<'_> {
     }
 }
 
+/// What `visit` answers about a field's value, lent where it lies.
+struct HVisit<'a, F> {
+    key: &'a [u8],
+    field: &'a [u8],
+    visit: Cell<Option<F>>,
+}
+
+impl<R, F: FnOnce(&[u8]) -> R> ReadCommand for HVisit<'_, F> {
+    type Output = Option<R>;
+
+    #[inline]
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(self.key)
+    }
+
+    #[inline]
+    fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
+        let hash = tx.hash(self.key)?;
+        let field = hash.and_then(|hash| hash.get(self.field));
+        let visit = self.visit.take();
+        Ok(visit.zip(field).map(|(visit, field)| visit(field.value)))
+    }
+}
+
 /// `HSTRLEN`, and `HEXISTS`: the length of a field's value if there is one.
 struct HStrLen<'a> {
     key: &'a [u8],
@@ -359,6 +385,41 @@ pub trait HashRead: RunRead {
         self.read(HGet {
             key: key.as_ref(),
             field: field.as_ref(),
+        })
+    }
+
+    /// Calls `visit` with the value of `field` in the hash at `key` and returns what it answers, `None`
+    /// if either is missing. The bytes are not copied. Redis: `HGET`.
+    ///
+    /// The closure runs while the key's shard is locked: keep it short. On a database, calling back
+    /// into it from there can be refused with
+    /// [`StorageError::Reentrant`](crate::StorageError::Reentrant).
+    ///
+    /// # Complexity
+    /// O(1), and what the closure does.
+    ///
+    /// # Errors
+    /// As [`hget`](Self::hget); the closure was not called.
+    ///
+    /// # Examples
+    /// ```
+    /// # use nacredb::{Db, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// db.hset("user:1", "name", "Ada")?;
+    /// assert_eq!(db.hget_with("user:1", "name", <[u8]>::len)?, Some(3));
+    /// assert_eq!(db.hget_with("user:1", "age", <[u8]>::len)?, None);
+    /// # Ok::<(), nacredb::Error>(())
+    /// ```
+    fn hget_with<R>(
+        &self,
+        key: impl AsRef<[u8]>,
+        field: impl AsRef<[u8]>,
+        visit: impl FnOnce(&[u8]) -> R,
+    ) -> Result<Option<R>, Error> {
+        self.read(HVisit {
+            key: key.as_ref(),
+            field: field.as_ref(),
+            visit: Cell::new(Some(visit)),
         })
     }
 

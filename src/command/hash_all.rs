@@ -132,16 +132,16 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
     },
 ];
 
-/// A field and its value.
-type Pair = (Vec<u8>, Vec<u8>);
+/// A field of a hash and its value.
+pub type FieldValue = (Vec<u8>, Vec<u8>);
 
-fn pair(field: FieldRef<'_>, value: bool) -> Pair {
+fn pair(field: FieldRef<'_>, value: bool) -> FieldValue {
     let value = if value { field.value } else { &[] };
     (field.field.to_vec(), value.to_vec())
 }
 
 /// Fields, and their values if wanted, in one array.
-fn flat(pairs: Vec<Pair>, with_values: bool) -> Reply {
+fn flat(pairs: Vec<FieldValue>, with_values: bool) -> Reply {
     let mut replies = Vec::with_capacity(pairs.len() * (1 + usize::from(with_values)));
     for (field, value) in pairs {
         replies.push(field.into());
@@ -183,7 +183,7 @@ struct HGetAll<'a> {
 }
 
 impl ReadCommand for HGetAll<'_> {
-    type Output = Vec<Pair>;
+    type Output = Vec<FieldValue>;
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
@@ -226,7 +226,7 @@ struct HRandField<'a> {
 }
 
 impl ReadCommand for HRandField<'_> {
-    type Output = Vec<Pair>;
+    type Output = Vec<FieldValue>;
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
@@ -260,7 +260,7 @@ struct HScan<'a> {
 }
 
 impl ReadCommand for HScan<'_> {
-    type Output = (u64, Vec<Pair>);
+    type Output = (u64, Vec<FieldValue>);
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
@@ -302,7 +302,7 @@ pub trait HashAllRead: RunRead {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     #[doc(alias = "HGETALL")]
-    fn hget_all(&self, key: impl AsRef<[u8]>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn hget_all(&self, key: impl AsRef<[u8]>) -> Result<Vec<FieldValue>, Error> {
         self.read(HGetAll { key: key.as_ref() })
     }
 
@@ -372,11 +372,7 @@ pub trait HashAllRead: RunRead {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     #[doc(alias = "HRANDFIELD")]
-    fn hrand_fields(
-        &self,
-        key: impl AsRef<[u8]>,
-        count: u64,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn hrand_fields(&self, key: impl AsRef<[u8]>, count: u64) -> Result<Vec<FieldValue>, Error> {
         self.read(HRandField {
             key: key.as_ref(),
             count: i64::try_from(count).unwrap_or(i64::MAX),
@@ -406,7 +402,7 @@ pub trait HashAllRead: RunRead {
         &self,
         key: impl AsRef<[u8]>,
         count: u64,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Vec<FieldValue>, Error> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.read(HRandField {
             key: key.as_ref(),
@@ -435,13 +431,12 @@ pub trait HashAllRead: RunRead {
     /// assert_eq!((cursor, found), (0, vec![(b"name".to_vec(), b"Ada".to_vec())]));
     /// # Ok::<(), nacredb::Error>(())
     /// ```
-    #[allow(clippy::type_complexity, reason = "a cursor and pairs")]
     fn hscan(
         &self,
         key: impl AsRef<[u8]>,
         cursor: u64,
         options: ElementScanOptions<'_>,
-    ) -> Result<(u64, Vec<(Vec<u8>, Vec<u8>)>), Error> {
+    ) -> Result<(u64, Vec<FieldValue>), Error> {
         self.read(HScan {
             key: key.as_ref(),
             cursor,

@@ -378,7 +378,7 @@ impl WriteCommand for HSetEx<'_> {
         let holds = match self.options.condition {
             None => true,
             Some(Condition::AllExist) => names().all(exists),
-            Some(Condition::NoneExists) => !names().any(|name| exists(name)),
+            Some(Condition::NoneExists) => !names().any(exists),
         };
         if !holds {
             return Ok(false);

@@ -128,8 +128,11 @@ fn pop_reply(popped: Option<Vec<Vec<u8>>>, is_many: bool) -> Reply {
     }
 }
 
+/// A key and the elements that were taken from its list.
+pub type KeyAndElements = (Vec<u8>, Vec<Vec<u8>>);
+
 /// What `LMPOP` and its blocking form answer.
-pub(crate) fn multi_pop_reply(popped: Option<(Vec<u8>, Vec<Vec<u8>>)>) -> Reply {
+pub(crate) fn multi_pop_reply(popped: Option<KeyAndElements>) -> Reply {
     popped.map_or(Reply::Nil, |(key, elements)| {
         Reply::Array(vec![key.into(), elements.into()])
     })
@@ -260,7 +263,7 @@ fn positive(args: Args<'_>, at: usize, text: &'static str) -> Result<u64, Comman
 }
 
 impl WriteCommand for ListMultiPop<'_> {
-    type Output = Option<(Vec<u8>, Vec<Vec<u8>>)>;
+    type Output = Option<KeyAndElements>;
 
     fn keys(&self) -> Keys<'_> {
         Keys::List {

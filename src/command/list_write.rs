@@ -5,7 +5,7 @@
 
 use super::args::{Args, refs};
 use super::list::{clamp, position};
-use super::list_move::{ListMove, ListMultiPop, ListPop};
+use super::list_move::{KeyAndElements, ListMove, ListMultiPop, ListPop};
 use super::reply::Reply;
 use super::run::{Host, Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
@@ -626,7 +626,7 @@ pub trait ListWrite: RunWrite {
         keys: &[K],
         side: Side,
         count: u64,
-    ) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, Error> {
+    ) -> Result<Option<KeyAndElements>, Error> {
         self.write(ListMultiPop::new(&refs(keys), side, count)?)
     }
 

@@ -43,6 +43,7 @@ pub(crate) mod set;
 pub(crate) mod set_join;
 pub(crate) mod set_random;
 pub(crate) mod set_scan;
+pub(crate) mod sort;
 pub(crate) mod spec;
 pub(crate) mod string;
 pub(crate) mod string_counter;
@@ -55,7 +56,6 @@ mod table_tests;
 pub(crate) mod transaction;
 pub(crate) mod zset;
 pub(crate) mod zset_algebra;
-pub(crate) mod zset_bounds;
 pub(crate) mod zset_random;
 pub(crate) mod zset_range;
 pub(crate) mod zset_remove;
@@ -103,6 +103,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    sort::COMMANDS,
     memory::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,

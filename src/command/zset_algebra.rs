@@ -3,8 +3,8 @@
 //!
 //! Invariants:
 //! 1. Types are checked before options are refused, and both before anything is changed, as in Redis.
-//! 2. Scores are joined in Redis's order, so that sums agree in their last digit: an intersection takes its
-//!    inputs by size, a union as they are named.
+//! 2. Scores are joined in Redis's order, the smallest set first, so that sums agree in their last digit,
+//!    and where infinities meet.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use super::args::{Args, refs};
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
-use super::zset_bounds::score_reply;
+use super::zset::{SCORES, score_reply};
 use super::zset_range::Copied;
 use crate::error::{CommandError, Error};
 use crate::keyspace::{KeyType, ReadTx, WriteTx};
@@ -61,6 +61,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         summary: "Returns the members of a sorted set that are in no other of several.",
         complexity: DIFF_COST,
         redis_complexity: REDIS_DIFF_COST,
+        differences: SCORES,
         example: "ZDIFF 2 a b WITHSCORES",
         call: |args, host| read(args, host, Op::Diff),
         ..READ
@@ -78,6 +79,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         name: "ZINTER",
         summary: "Returns the members that several sorted sets have in common.",
         complexity: INTER_COST,
+        differences: SCORES,
         example: "ZINTER 2 a b WEIGHTS 2 3 AGGREGATE MAX WITHSCORES",
         call: |args, host| read(args, host, Op::Inter),
         ..READ
@@ -109,6 +111,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         name: "ZUNION",
         summary: "Returns the members that any of several sorted sets has.",
+        differences: SCORES,
         example: "ZUNION 2 a b WEIGHTS 2 3 AGGREGATE MAX WITHSCORES",
         call: |args, host| read(args, host, Op::Union),
         ..READ
@@ -382,6 +385,13 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The inputs by size, the smallest first.
+fn by_size(sources: &[Source<'_>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_key(|&input| sources[input].len());
+    order
+}
+
 impl Combine<'_> {
     fn weight(&self, input: usize) -> f64 {
         self.weights.get(input).copied().unwrap_or(1.0)
@@ -402,8 +412,7 @@ impl Combine<'_> {
         sources: &[Source<'t>],
         mut visit: impl FnMut(Cow<'t, [u8]>, f64) -> bool,
     ) {
-        let mut order: Vec<usize> = (0..sources.len()).collect();
-        order.sort_by_key(|&input| sources[input].len());
+        let order = by_size(sources);
         let Some((&first, others)) = order.split_first() else {
             return;
         };
@@ -422,9 +431,9 @@ impl Combine<'_> {
     fn union<'t>(&self, tx: &ReadTx<'t>, sources: &[Source<'t>]) -> Vec<Scored<'t>> {
         let mut joined: HashMap<Cow<'t, [u8]>, f64, ahash::RandomState> =
             HashMap::with_hasher(tx.layout.hasher().clone());
-        for (input, source) in sources.iter().enumerate() {
+        for input in by_size(sources) {
             let weight = self.weight(input);
-            source.for_each(|member, score| {
+            sources[input].for_each(|member, score| {
                 let score = number(weight * score);
                 match joined.entry(member) {
                     hash_map::Entry::Occupied(mut known) => {

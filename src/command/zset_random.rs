@@ -4,7 +4,7 @@ use super::args::Args;
 use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead};
 use super::spec::{CommandSpec, Flag, KeyPositions};
-use super::zset_bounds::score_reply;
+use super::zset::score_reply;
 use crate::error::{CommandError, Error};
 use crate::keyspace::ReadTx;
 use crate::value::ZSetValue;
@@ -22,7 +22,8 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[CommandSpec {
     summary: "Returns random members of a sorted set.",
     complexity: "O(M*log(N)) where N is the size of the set and M the number of members returned",
     redis_complexity: "O(M) where M is the number of members returned",
-    differences: "More than 16,777,216 members with repetition are refused.",
+    differences: "Scores are printed in the shortest form, as in Redis 7.2; Redis 7.0 prints 17 digits. More \
+                  than 16,777,216 members with repetition are refused.",
     example: "ZRANDMEMBER key 5 WITHSCORES",
     call: |args, host| {
         let key = args.word(1)?;

@@ -12,7 +12,7 @@ use super::args::Args;
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
-use super::zset_bounds::{lex_bounds, score_bounds, score_reply};
+use super::zset::{SCORES, lex_bound, score_bound, score_reply};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{ReadTx, Rules, WriteTx};
 use crate::value::ZSetValue;
@@ -38,6 +38,11 @@ const READ: CommandSpec = CommandSpec {
 const REDIS_WALKS: &str =
     "O(log(N)+M) where N is the size of the set and M of the answer, with what a limit skips";
 
+/// For `ZRANGE`, which prints scores and has ranges of bytes.
+const BOTH: &str = "Scores are printed in the shortest form, as in Redis 7.2; Redis 7.0 prints 17 digits. By \
+                    member, where scores are not all equal, which Redis leaves open, the answer may be \
+                    another.";
+
 /// Redis says that the result is unspecified.
 const UNEQUAL_SCORES: &str =
     "Where scores are not all equal, which Redis leaves open, the answer may be another.";
@@ -48,7 +53,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         since: "1.2.0",
         summary: "Returns a range of members of a sorted set, by rank, score or member.",
         redis_complexity: REDIS_WALKS,
-        differences: UNEQUAL_SCORES,
+        differences: BOTH,
         example: "ZRANGE key 0 -1 WITHSCORES",
         call: |args, host| read(args, host, Form::AUTO),
         ..READ
@@ -68,6 +73,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         since: "1.0.5",
         summary: "Returns the members of a sorted set with scores in a range.",
         redis_complexity: REDIS_WALKS,
+        differences: SCORES,
         example: "ZRANGEBYSCORE key (1 +inf WITHSCORES LIMIT 0 10",
         call: |args, host| read(args, host, Form::of(Kind::Score, false)),
         ..READ
@@ -101,6 +107,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         name: "ZREVRANGE",
         since: "1.2.0",
         summary: "Returns a range of members of a sorted set by rank, the highest first.",
+        differences: SCORES,
         example: "ZREVRANGE key 0 -1 WITHSCORES",
         call: |args, host| read(args, host, Form::of(Kind::Rank, true)),
         ..READ
@@ -120,6 +127,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         since: "2.2.0",
         summary: "Returns the members of a sorted set with scores in a range, the highest first.",
         redis_complexity: REDIS_WALKS,
+        differences: SCORES,
         example: "ZREVRANGEBYSCORE key +inf -inf LIMIT 0 10",
         call: |args, host| read(args, host, Form::of(Kind::Score, true)),
         ..READ
@@ -340,11 +348,11 @@ fn parse(args: Args<'_>, form: Form) -> Result<(ZRange<'_>, bool), CommandError>
     let ends = match kind {
         Kind::Rank => Ends::Ranks(args.int(first)?, args.int(second)?),
         Kind::Score => {
-            let (min, max) = score_bounds(args, min, max)?;
+            let (min, max) = (score_bound(args.word(min)?)?, score_bound(args.word(max)?)?);
             Ends::Scores(min, max)
         }
         Kind::Lex => {
-            let (min, max) = lex_bounds(args, min, max)?;
+            let (min, max) = (lex_bound(args.word(min)?)?, lex_bound(args.word(max)?)?);
             Ends::Members(min, max)
         }
     };

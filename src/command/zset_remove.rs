@@ -4,7 +4,7 @@ use super::args::{Args, refs};
 use super::reply::Reply;
 use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
-use super::zset_bounds::{lex_bounds, score_bounds, score_reply};
+use super::zset::{SCORES, Side, lex_bound, score_bound, score_reply};
 use super::zset_range::ZRange;
 use crate::error::{CommandError, Error};
 use crate::keyspace::WriteTx;
@@ -37,6 +37,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
                   is there, and returns them.",
         complexity: "O(K)+O(M*log(N)) where K is the number of keys, N the size of the set and M the number of \
                      members removed",
+        differences: SCORES,
         example: "ZMPOP 2 a b MIN COUNT 10",
         call: |args, host| {
             let (keys, at) = pop_keys(args, 1)?;
@@ -52,7 +53,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         differences: "Where scores are not all equal, which Redis leaves open, the range may be another.",
         example: "ZREMRANGEBYLEX key [a (c",
         call: |args, host| {
-            let (min, max) = lex_bounds(args, 2, 3)?;
+            let (min, max) = (lex_bound(args.word(2)?)?, lex_bound(args.word(3)?)?);
             host.write(&RemoveRange {
                 key: args.word(1)?,
                 range: ZRange::members(min, max),
@@ -79,7 +80,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         summary: "Removes the members of a sorted set with scores in a range.",
         example: "ZREMRANGEBYSCORE key -inf (5",
         call: |args, host| {
-            let (min, max) = score_bounds(args, 2, 3)?;
+            let (min, max) = (score_bound(args.word(2)?)?, score_bound(args.word(3)?)?);
             host.write(&RemoveRange {
                 key: args.word(1)?,
                 range: ZRange::scores(min, max),
@@ -131,8 +132,7 @@ pub(super) fn pop_keys(args: Args<'_>, count: usize) -> Result<(&[&[u8]], usize)
 /// `ZMPOP`; `None` if no key is there.
 pub(crate) struct ZMultiPop<'a> {
     pub(crate) keys: &'a [&'a [u8]],
-    /// Whether the highest scores go, rather than the lowest.
-    pub(crate) from_max: bool,
+    pub(crate) side: Side,
     pub(crate) count: u64,
 }
 
@@ -160,10 +160,13 @@ impl<'a> ZMultiPop<'a> {
         keys: &'a [&'a [u8]],
         at: usize,
     ) -> Result<Self, CommandError> {
-        let from_max = args.is(at, "MAX");
-        if !from_max && !args.is(at, "MIN") {
+        let side = if args.is(at, "MAX") {
+            Side::Max
+        } else if args.is(at, "MIN") {
+            Side::Min
+        } else {
             return Err(CommandError::Syntax);
-        }
+        };
         let mut count = None;
         let mut at = at + 1;
         while at < args.count() {
@@ -178,7 +181,7 @@ impl<'a> ZMultiPop<'a> {
         }
         Ok(Self {
             keys,
-            from_max,
+            side,
             count: count.unwrap_or(1),
         })
     }
@@ -201,13 +204,12 @@ impl WriteCommand for ZMultiPop<'_> {
             };
             let len = entry.zset()?.len();
             let count = self.count.min(len);
-            let ranks = if self.from_max {
-                len - count..len
-            } else {
-                0..count
+            let ranks = match self.side {
+                Side::Min => 0..count,
+                Side::Max => len - count..len,
             };
             let mut members = tx.zset_remove_ranks(key, ranks);
-            if self.from_max {
+            if self.side == Side::Max {
                 members.reverse();
             }
             let key = key.to_vec();
@@ -264,7 +266,7 @@ pub trait ZRemoveWrite: RunWrite {
     fn zmpop_min<K: AsRef<[u8]>>(&self, keys: &[K], count: u64) -> Result<Option<ZPopped>, Error> {
         self.write(ZMultiPop {
             keys: &refs(keys),
-            from_max: false,
+            side: Side::Min,
             count,
         })
     }
@@ -290,7 +292,7 @@ pub trait ZRemoveWrite: RunWrite {
     fn zmpop_max<K: AsRef<[u8]>>(&self, keys: &[K], count: u64) -> Result<Option<ZPopped>, Error> {
         self.write(ZMultiPop {
             keys: &refs(keys),
-            from_max: true,
+            side: Side::Max,
             count,
         })
     }

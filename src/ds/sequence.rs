@@ -304,7 +304,7 @@ impl Sequence {
                 }
                 *self.end_mut(end) = Some(chunk);
             }
-            piece => self.attach(end, piece),
+            piece @ (Tree::Empty | Tree::Long(_) | Tree::Node(_)) => self.attach(end, piece),
         }
     }
 

@@ -7,8 +7,7 @@
 //!
 //! It must not check limits: commands do, before they change anything.
 
-use super::entry::{StringRef, tag};
-use super::expiry::is_past;
+use super::entry::{StringRef, is_gone, tag};
 use super::tx::{Dropped, WriteTx};
 use crate::ds::bits::{BitOp, Source};
 use crate::ds::hash_trie::{INLINE_VALUE_MAX, NO_DEADLINE, NewPayload, OldPayload, Payload};
@@ -88,7 +87,7 @@ impl WriteTx<'_> {
             return Ok(false);
         };
         let offset = bit / 8;
-        let is_gone = entry.expires_at_ms != NO_DEADLINE && is_past(entry.expires_at_ms, now.ms());
+        let is_gone = is_gone(&entry, now);
         let old = match entry.payload {
             _ if is_gone => StringRef::Inline(&[]),
             Payload::Inline(bytes) => StringRef::Inline(bytes),

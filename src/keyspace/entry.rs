@@ -1,5 +1,6 @@
 //! What a key holds, as commands see it.
 
+use super::tx::Now;
 use crate::ds::hash_trie::{EntryRef, NO_DEADLINE, Payload};
 use crate::error::CommandError;
 use crate::value::{HashValue, ListValue, SetValue, StringValue, Value, ZSetValue};
@@ -79,15 +80,21 @@ pub(crate) enum StringRef<'a> {
 
 /// Whether an entry is a hash that has fields with deadlines.
 #[inline]
-pub(super) fn has_field_deadlines(entry: &EntryRef<'_, Value>) -> bool {
+fn has_field_deadlines(entry: &EntryRef<'_, Value>) -> bool {
     matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.with_deadline_count() > 0)
 }
 
 /// Whether an entry's deadline has passed, or that of each of its fields: such a hash is as good as
 /// empty, and no key holds an empty one.
-pub(super) fn is_gone(entry: &EntryRef<'_, Value>, now_ms: u64) -> bool {
+fn is_past(entry: &EntryRef<'_, Value>, now_ms: u64) -> bool {
     super::expiry::is_past(entry.expires_at_ms, now_ms)
         || matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.is_all_past(now_ms))
+}
+
+/// As [`Entry::is_expired`]; the time is asked for only if it matters.
+#[inline]
+pub(super) fn is_gone(entry: &EntryRef<'_, Value>, now: &Now<'_>) -> bool {
+    (entry.expires_at_ms != NO_DEADLINE || has_field_deadlines(entry)) && is_past(entry, now.ms())
 }
 
 impl<'a> Entry<'a> {
@@ -112,7 +119,7 @@ impl<'a> Entry<'a> {
 
     /// Whether its deadline has passed, or that of each of its fields.
     pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
-        is_gone(&self.0, now_ms)
+        is_past(&self.0, now_ms)
     }
 
     pub(crate) fn key_type(&self) -> KeyType {

@@ -1,6 +1,6 @@
 //! The mutators of keys as such: remove, expire, move, copy, clear.
 
-use super::entry::{Entry, tag};
+use super::entry::{is_gone, tag};
 use super::expiry::stored;
 use super::tx::{Cause, Dropped, WriteTx};
 use crate::ds::hash_trie::{NO_DEADLINE, NewPayload, OldPayload, Payload};
@@ -25,8 +25,8 @@ impl WriteTx<'_> {
     pub(crate) fn purge_expired(&mut self, key: &[u8]) -> bool {
         let now = self.now;
         let (table, hash) = self.at(key);
-        let entry = table.keys().get(hash, key).map(Entry::new);
-        entry.is_some_and(|entry| entry.may_expire() && entry.is_expired(now.ms()))
+        let entry = table.keys().get(hash, key);
+        entry.is_some_and(|entry| is_gone(&entry, now))
             && self.because(Cause::Expired, |tx| tx.erase(key))
     }
 

@@ -1,9 +1,9 @@
 //! The mutators of strings.
 
-use super::entry::{Before, tag};
-use super::expiry::{is_past, stored};
+use super::entry::{Before, is_gone, tag};
+use super::expiry::stored;
 use super::tx::{Cause, Dropped, WriteTx};
-use crate::ds::hash_trie::{INLINE_VALUE_MAX, NO_DEADLINE, NewPayload, OldPayload, Payload};
+use crate::ds::hash_trie::{INLINE_VALUE_MAX, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::{StringValue, Value};
 
@@ -92,7 +92,7 @@ impl WriteTx<'_> {
             return;
         };
         let (was_raw, expires_at_ms) = (entry.tag == tag::STRING_RAW, entry.expires_at_ms);
-        if expires_at_ms != NO_DEADLINE && is_past(expires_at_ms, now.ms()) {
+        if is_gone(&entry, now) {
             // Replay, which has no clock, must build on nothing as well.
             self.because(Cause::Expired, |tx| tx.erase(key));
             return self.write_string(key, offset, bytes);

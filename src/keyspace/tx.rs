@@ -6,10 +6,9 @@
 
 use std::cell::Cell;
 
-use super::entry::{Entry, has_field_deadlines, is_gone};
+use super::entry::{Entry, is_gone};
 use super::shard::{Layout, Shard};
 use super::table::Table;
-use crate::ds::hash_trie::NO_DEADLINE;
 use crate::effect::{Effect, codec};
 use crate::value::{EncodingLimits, Value};
 
@@ -114,12 +113,7 @@ impl<'a> ReadTx<'a> {
             }
         };
         let entry = shard.table(self.database).keys().get(hash, key)?;
-        if (entry.expires_at_ms != NO_DEADLINE || has_field_deadlines(&entry))
-            && is_gone(&entry, self.now.ms())
-        {
-            return None;
-        }
-        Some(Entry::new(entry))
+        (!is_gone(&entry, self.now)).then(|| Entry::new(entry))
     }
 
     /// This operation in another database.

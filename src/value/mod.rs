@@ -114,7 +114,7 @@ pub struct EncodingLimits {
 impl EncodingLimits {
     /// Those of a Redis without configuration.
     pub const REDIS: Self = Self {
-        hash_listpack_entries: 128,
+        hash_listpack_entries: 512,
         hash_listpack_value_bytes: 64,
         set_intset_entries: 512,
         zset_listpack_entries: 128,

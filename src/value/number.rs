@@ -260,29 +260,9 @@ fn double(literal: &Literal) -> (f64, bool) {
     }
 }
 
-/// Reads a double as C's `strtod` does, to the end of the text or to its first zero byte: with space before
-/// it, out of range as infinity or 0, and nothing at all as 0. No `nan`.
+/// As [`strtod`], for those to whom an infinity or 0 is as good.
 pub(crate) fn parse_double_like_c(text: &[u8]) -> Option<f64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    if text.is_empty() {
-        return Some(0.0);
-    }
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-    let start = text.iter().position(|byte| !is_space(byte))?;
-    let (negative, literal) = scan(&text[start..])?;
-    let magnitude = match &literal {
-        Literal::Infinity => f64::INFINITY,
-        Literal::Decimal { digits, exponent } => {
-            let leading = (exponent + digits.len() as i64).clamp(-5000, 5000);
-            format!("0.{digits}e{leading}").parse::<f64>().ok()?
-        }
-        Literal::Hex { mantissa, exponent } => {
-            let text = format!("0x{mantissa:x}p{}", exponent.clamp(&-100_000, &100_000));
-            let rounded = Double::from_str_r(&text, Round::NearestTiesToEven).ok()?;
-            f64::from_bits(u64::try_from(rounded.value.to_bits()).ok()?)
-        }
-    };
-    Some(if negative { -magnitude } else { magnitude })
+    strtod(text).map(|(value, _)| value)
 }
 
 /// Why [`incr_by_float`] refused.
@@ -438,49 +418,6 @@ pub(crate) fn write_double(number: f64, out: &mut Vec<u8>) {
     }
     let digits = grisu::digits(magnitude);
     write_layout(digits.as_bytes(), digits.exponent, out);
-}
-
-/// The text of a number as Redis 7.0 prints scores: 17 digits, without zeros at their end, so that it
-/// reads back as that number (C's `%.17g`).
-pub(crate) fn score_text(score: f64) -> Vec<u8> {
-    const DIGITS: i32 = 17;
-    if !score.is_finite() {
-        return if score > 0.0 {
-            b"inf"
-        } else {
-            b"-inf".as_slice()
-        }
-        .to_vec();
-    }
-    let is_whole = score.fract() == 0.0 && score.abs() < 1e17;
-    if is_whole && !(score == 0.0 && score.is_sign_negative()) {
-        return I64Text::new(score as i64).as_bytes().to_vec();
-    }
-    let text = format!("{:.*e}", DIGITS as usize - 1, score.abs());
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let digits: String = digits.chars().filter(|&digit| digit != '.').collect();
-    let digits = match digits.trim_end_matches('0') {
-        "" => "0",
-        kept => kept,
-    };
-    let count = digits.len() as i32;
-    let mut out = if score.is_sign_negative() { "-" } else { "" }.to_owned();
-    let zeros = |count: i32| "0".repeat(count.max(0).unsigned_abs() as usize);
-    if !(-4..DIGITS).contains(&exponent) {
-        let (first, rest) = digits.split_at(1);
-        let point = if rest.is_empty() { "" } else { "." };
-        let sign = if exponent < 0 { '-' } else { '+' };
-        out += &format!("{first}{point}{rest}e{sign}{:02}", exponent.abs());
-    } else if exponent < 0 {
-        out += &format!("0.{}{digits}", zeros(-exponent - 1));
-    } else if exponent + 1 >= count {
-        out += &format!("{digits}{}", zeros(exponent + 1 - count));
-    } else {
-        let (whole, fraction) = digits.split_at(exponent.unsigned_abs() as usize + 1);
-        out += &format!("{whole}.{fraction}");
-    }
-    out.into_bytes()
 }
 
 /// Appends `digits * 10^exponent`.

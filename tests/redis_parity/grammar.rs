@@ -238,7 +238,11 @@ impl<'a> Generator<'a> {
     pub(crate) fn command(&mut self) -> Command {
         loop {
             let command = self.any_command();
-            if !fills_memory(&command) && !expires_soon(&command) && !adds_in_part(&command) {
+            if !fills_memory(&command)
+                && !expires_soon(&command)
+                && !adds_in_part(&command)
+                && !keeps_table_order(&command)
+            {
                 return command;
             }
         }
@@ -746,4 +750,17 @@ fn adds_in_part(command: &Command) -> bool {
     command[0].eq_ignore_ascii_case(b"PFADD")
         && command.len() > 3
         && command[1].starts_with(b"bad:")
+}
+
+/// Whether a command answers the members of a set in the order of its table.
+fn keeps_table_order(command: &Command) -> bool {
+    let is = |word: &Vec<u8>, name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let nothing = |pair: &[Vec<u8>]| {
+        let seen = pair[1].iter().take_while(|&&byte| byte != 0);
+        is(&pair[0], "BY") && !seen.into_iter().any(|&byte| byte == b'*')
+    };
+    (is(&command[0], "SORT") || is(&command[0], "SORT_RO"))
+        && command.get(1).is_some_and(|key| key.starts_with(b"set:"))
+        && command.windows(2).any(nothing)
+        && !command.iter().any(|word| is(word, "STORE"))
 }

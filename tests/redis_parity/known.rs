@@ -12,6 +12,13 @@ pub(crate) enum Agreement {
     Unordered,
     /// The same pairs in any order: fields with their values, members with their scores.
     UnorderedPairs,
+    /// The same elements (or pairs), in the same order if the server holds the hash as a `listpack`.
+    HashOrder {
+        /// Whether two elements belong together.
+        pairs: bool,
+    },
+    /// Replies of the same shape, and ours of fields (and values) of the hash.
+    ChosenFields,
     /// The same, but that a number may be written in another way.
     Scores,
     /// As [`Scores`](Self::Scores), every second element of an array only.
@@ -95,20 +102,20 @@ const KNOWN: &[Known] = &[
     Known {
         name: "HKEYS",
         when: When::Always,
-        agreement: Agreement::Unordered,
-        reason: "the order of a hash table is the order of its hashes",
+        agreement: Agreement::HashOrder { pairs: false },
+        reason: "the order of a hash table is the order of its hashes; a listpack's must agree",
     },
     Known {
         name: "HVALS",
         when: When::Always,
-        agreement: Agreement::Unordered,
-        reason: "the order of a hash table is the order of its hashes",
+        agreement: Agreement::HashOrder { pairs: false },
+        reason: "the order of a hash table is the order of its hashes; a listpack's must agree",
     },
     Known {
         name: "HGETALL",
         when: When::Always,
-        agreement: Agreement::UnorderedPairs,
-        reason: "the order of a hash table is the order of its hashes",
+        agreement: Agreement::HashOrder { pairs: true },
+        reason: "the order of a hash table is the order of its hashes; a listpack's must agree",
     },
     Known {
         name: "SSCAN",
@@ -127,6 +134,12 @@ const KNOWN: &[Known] = &[
         when: When::Always,
         agreement: Agreement::Scan,
         reason: "cursors and order depend on the table; what a whole walk finds does not",
+    },
+    Known {
+        name: "HRANDFIELD",
+        when: When::Always,
+        agreement: Agreement::ChosenFields,
+        reason: "a random choice",
     },
     Known {
         name: "ZADD",
@@ -169,6 +182,54 @@ const KNOWN: &[Known] = &[
         when: When::Always,
         agreement: Agreement::MembersAndScores,
         reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZREVRANGE",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZRANGEBYSCORE",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZREVRANGEBYSCORE",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZUNION",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZINTER",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZDIFF",
+        when: When::Always,
+        agreement: Agreement::MembersAndScores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZMPOP",
+        when: When::Always,
+        agreement: Agreement::Scores,
+        reason: "scores are printed in the shortest form, as in Redis 7.2, and not with 17 digits",
+    },
+    Known {
+        name: "ZRANDMEMBER",
+        when: When::Always,
+        agreement: Agreement::Shape,
+        reason: "a random choice",
     },
     Known {
         name: "RANDOMKEY",
@@ -287,8 +348,8 @@ const ABSOLUTE_S: std::ops::Range<i64> = 4_000_000_000..40_000_000_000;
 const ABSOLUTE_STEP_S: i64 = 1_000_000_000;
 
 impl Agreement {
-    /// Whether two replies agree. For [`Scan`](Self::Scan) and [`ExistingKey`](Self::ExistingKey) this
-    /// is the part that can be told from the replies alone.
+    /// Whether two replies agree. For [`Scan`](Self::Scan), [`ExistingKey`](Self::ExistingKey),
+    /// [`HashOrder`](Self::HashOrder) and [`ChosenFields`](Self::ChosenFields) this is the part that can be told from the replies alone.
     pub(crate) fn holds(self, redis: &Wire, ours: &Wire) -> bool {
         match self {
             Self::Exact => redis == ours,
@@ -329,7 +390,9 @@ impl Agreement {
                 }
                 _ => redis == ours,
             },
-            Self::Shape => same_shape(redis, ours),
+            Self::HashOrder { pairs: false } => Self::Unordered.holds(redis, ours),
+            Self::HashOrder { pairs: true } => Self::UnorderedPairs.holds(redis, ours),
+            Self::Shape | Self::ChosenFields => same_shape(redis, ours),
             Self::HelpWithout(subcommand) => match redis {
                 Wire::Array(lines) => without(subcommand, lines) == *ours,
                 _ => redis == ours,

@@ -17,6 +17,7 @@
 mod families;
 mod geo;
 mod grammar;
+mod hash;
 mod hyperloglog;
 mod known;
 mod lists;
@@ -25,8 +26,10 @@ mod resp;
 mod rng;
 mod sequences;
 mod server;
+mod sort;
 mod table;
 mod zset;
+mod zset_range;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -37,7 +40,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 7;
+const TESTS: usize = 9;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -132,6 +135,11 @@ fn key_streams_match() {
 }
 
 #[test]
+fn hash_streams_match() {
+    stream_family(&hash::FAMILY);
+}
+
+#[test]
 fn hyperloglog_streams_match() {
     stream_family(&hyperloglog::FAMILY);
 }
@@ -149,6 +157,16 @@ fn zset_streams_match() {
 #[test]
 fn geo_streams_match() {
     stream_family(&geo::FAMILY);
+}
+
+#[test]
+fn zset_range_streams_match() {
+    stream_family(&zset_range::FAMILY);
+}
+
+#[test]
+fn sort_streams_match() {
+    stream_family(&sort::FAMILY);
 }
 
 #[test]

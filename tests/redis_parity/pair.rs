@@ -239,6 +239,23 @@ impl Pair {
                     Err((redis, ours))
                 }
             }
+            (Agreement::HashOrder { .. }, _, _) if redis != ours => {
+                let words: [&[u8]; 3] = [b"OBJECT", b"ENCODING", &command[1]];
+                let encoding = self.ask_redis(&words);
+                match encoding == Wire::Bulk(b"listpack".to_vec()) {
+                    true => Err((redis, ours)),
+                    false => Ok(()),
+                }
+            }
+            (Agreement::ChosenFields, Wire::Bulk(_) | Wire::Array(_), _) => {
+                let words: [&[u8]; 2] = [b"HGETALL", &command[1]];
+                let whole = self.ask_redis(&words);
+                let with_values = command.len() == 4;
+                match chosen_from(&whole, &ours, with_values) {
+                    true => Ok(()),
+                    false => Err((whole, ours)),
+                }
+            }
             (Agreement::Scan, Wire::Array(_), Wire::Array(_)) => {
                 let theirs = walk(command, |words| self.ask_redis(words));
                 let own = walk(command, |words| self.ask_ours(words));
@@ -302,6 +319,21 @@ impl Pair {
     }
 }
 
+/// Whether a reply of `HRANDFIELD` holds nothing that `HGETALL` does not answer.
+fn chosen_from(whole: &Wire, chosen: &Wire, with_values: bool) -> bool {
+    let items = |wire: &Wire| match wire {
+        Wire::Array(items) => items.clone(),
+        one => vec![one.clone()],
+    };
+    let (whole, chosen) = (items(whole), items(chosen));
+    let known: Vec<&[Wire]> = whole.chunks(2).collect();
+    if with_values {
+        return chosen.chunks(2).all(|pair| known.contains(&pair));
+    }
+    let is_field = |field: &Wire| known.iter().any(|pair| pair[0] == *field);
+    chosen.iter().all(is_field)
+}
+
 fn is(command: &Command, name: &str) -> bool {
     command
         .first()
@@ -313,7 +345,13 @@ fn is(command: &Command, name: &str) -> bool {
 fn batch_end(commands: &[Command], start: usize) -> usize {
     let alone = |command: &Command| {
         is(command, "DBSIZE")
-            || matches!(agreement(command), Agreement::Scan | Agreement::ExistingKey)
+            || matches!(
+                agreement(command),
+                Agreement::Scan
+                    | Agreement::ExistingKey
+                    | Agreement::HashOrder { .. }
+                    | Agreement::ChosenFields
+            )
     };
     let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];
     match rest.iter().position(alone) {

@@ -1,5 +1,7 @@
 //! kevy-embedded 7 as a contestant, with its own defaults except that it never rewrites its log unasked.
 
+use std::hint::black_box;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +9,9 @@ use kevy_embedded::{AppendFsync, BitOp, Config, Store as Inner};
 use tempfile::TempDir;
 
 use crate::common::bitmap::Bitmaps;
-use crate::common::data::first8;
+use crate::common::collections::{Collections, Kind, Op, Picks, SPAN};
+use crate::common::collections::{first_score, first_value, pair_weight, sum, weight};
+use crate::common::data::{first8, key};
 use crate::common::durable::Durable;
 use crate::common::scratch;
 use crate::common::stall::Compacts;
@@ -202,5 +206,129 @@ impl Bitmaps for Kevy {
 
     fn copies(&self) -> bool {
         true
+    }
+}
+
+const KEY: &[u8] = b"collection";
+const JOINED: [&[u8]; 2] = [b"joined:0", b"joined:1"];
+
+fn pairs(answer: Vec<(Vec<u8>, f64)>) -> u64 {
+    sum(&black_box(answer), |(member, score)| {
+        pair_weight(member, *score)
+    })
+}
+
+impl Collections for Kevy {
+    fn plays(&self, _kind: Kind) -> bool {
+        true
+    }
+
+    fn fill(&mut self, kind: Kind, range: Range<u64>) {
+        for index in range {
+            let key = &key(index)[..];
+            let written = match kind {
+                Kind::List => self.store.rpush(KEY, &[key]),
+                Kind::Hash => self.store.hset(KEY, &[(key, &first_value(index))]),
+                Kind::Set => self.store.sadd(KEY, &[key]),
+                Kind::ZSet => self.store.zadd(KEY, &[(first_score(index), key)]),
+            };
+            written.expect("written");
+        }
+    }
+
+    fn count(&mut self, kind: Kind) -> u64 {
+        let count = match kind {
+            Kind::List => self.store.llen(KEY),
+            Kind::Hash => self.store.hlen(KEY),
+            Kind::Set => self.store.scard(KEY),
+            Kind::ZSet => self.store.zcard(KEY),
+        };
+        count.expect("read") as u64
+    }
+
+    fn fill_joined(&mut self, size: u64) {
+        let ranges = [0..size, size / 2..size / 2 * 3];
+        for (set, range) in JOINED.into_iter().zip(ranges) {
+            for index in range {
+                self.store.sadd(set, &[&key(index)]).expect("written");
+            }
+        }
+    }
+
+    fn run(&mut self, op: Op, picks: &Picks) -> Option<u64> {
+        let store = &self.store;
+        let last = |at: u64| (at + SPAN) as i64 - 1;
+        Some(match op {
+            Op::Index => sum(&picks.at, |&at| {
+                let element = store.lindex(KEY, at as i64).expect("read");
+                weight(&black_box(element.expect("there")))
+            }),
+            Op::Range => sum(&picks.at, |&at| {
+                let answer = store.lrange(KEY, at as i64, last(at)).expect("read");
+                sum(&black_box(answer), |element| weight(element))
+            }),
+            Op::PushPop => sum(&picks.fresh, |fresh| {
+                store.lpush(KEY, &[fresh]).expect("written");
+                weight(&store.rpop(KEY, 1).expect("written")[0])
+            }),
+            Op::SetAt => sum(picks.at.iter().zip(&picks.fresh), |(&at, fresh)| {
+                store.lset(KEY, at as i64, fresh).expect("written");
+                1
+            }),
+            Op::Get => sum(&picks.keys, |field| {
+                let value = store.hget(KEY, field).expect("read");
+                weight(&black_box(value.expect("there")))
+            }),
+            Op::GetAbsent => sum(&picks.fresh, |field| {
+                u64::from(store.hexists(KEY, field).expect("read"))
+            }),
+            Op::SetField => sum(picks.keys.iter().zip(&picks.fresh), |(field, fresh)| {
+                store.hset(KEY, &[(field, fresh)]).expect("written") as u64
+            }),
+            Op::Contains => sum(&picks.keys, |member| {
+                u64::from(store.sismember(KEY, member).expect("read"))
+            }),
+            Op::ContainsAbsent => sum(&picks.fresh, |member| {
+                u64::from(store.sismember(KEY, member).expect("read"))
+            }),
+            Op::AddAgain => sum(&picks.keys, |member| {
+                store.sadd(KEY, &[member]).expect("written") as u64
+            }),
+            Op::AddRemove => sum(&picks.fresh, |member| {
+                let added = store.sadd(KEY, &[member]).expect("written");
+                (added + store.srem(KEY, &[member]).expect("written")) as u64
+            }),
+            Op::Intersect => sum(&picks.at, |_| {
+                let answer = store.sinter(&JOINED).expect("read");
+                sum(&black_box(answer), |member| weight(member))
+            }),
+            Op::ZUpdate => sum(picks.keys.iter().zip(&picks.scores), |(member, &score)| {
+                store.zadd(KEY, &[(score, member)]).expect("written") as u64
+            }),
+            Op::ZScore => sum(&picks.keys, |member| {
+                store.zscore(KEY, member).expect("read").expect("there") as u64
+            }),
+            Op::ZRank => sum(&picks.keys, |member| {
+                store.zrank(KEY, member).expect("read").expect("there") as u64
+            }),
+            Op::ZRange => sum(&picks.at, |&at| {
+                pairs(store.zrange(KEY, at as i64, last(at)).expect("read"))
+            }),
+            Op::ZWindow => sum(&picks.scores, |&min| {
+                let max = min + picks.width;
+                let answer = store.zrange_by_score_limit(KEY, min, max, 0, SPAN as usize);
+                pairs(answer.expect("read"))
+            }),
+            Op::ZLimit => sum(&picks.scores, |&min| {
+                let max = f64::INFINITY;
+                let answer = store.zrange_by_score_limit(KEY, min, max, 0, SPAN as usize);
+                pairs(answer.expect("read"))
+            }),
+            Op::RangeVisit | Op::GetVisit | Op::ZRangeVisit | Op::ZLimitVisit => return None,
+        })
+    }
+
+    fn is_slow(&self, op: Op) -> bool {
+        op == Op::ZLimit
     }
 }

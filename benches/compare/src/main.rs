@@ -4,15 +4,19 @@
 //! (kevy-embedded 7 declares a newer Rust than it needs). Without arguments: all workloads. Redis is the
 //! `redis-server` on the path, over a Unix socket; without one its rows are left out.
 
+use std::hash::RandomState;
+
 #[path = "../../common/mod.rs"]
 mod common;
 mod kevy;
 mod redis;
+mod redis_collections;
 
 use common::child::Contestant;
+use common::collections::std_types::{SortedVec, StdTypes};
 use common::nacre::{self, Nacre, WINDOW};
-use common::store::{BareMap, MutexMap};
-use common::{bitmap, durable, get_set, memory, open, say, stall};
+use common::store::{BareMap, MutexMap, hasher};
+use common::{bitmap, collections, durable, get_set, memory, open, say, stall};
 use kevy::{Kevy, Log};
 use nacredb::Ack;
 use redis::Redis;
@@ -27,13 +31,14 @@ const SOCKET_FILE: &str = "the server's file; the disk within 1 s";
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let workloads: [(&str, fn()); 6] = [
+    let workloads: [(&str, fn()); 7] = [
         ("get_set", run_get_set),
         ("memory", run_memory),
         ("durable_set", run_durable_set),
         ("open", run_open),
         ("compaction_stall", run_compaction_stall),
         ("bitmap", run_bitmap),
+        ("collections", run_collections),
     ];
     for name in &wanted {
         assert!(
@@ -197,5 +202,23 @@ fn run_bitmap() {
         Contestant::new("nacre", MEMORY, || serve(Nacre::in_memory())),
         Contestant::new("kevy 7", MEMORY, || serve(Kevy::new(Log::None))),
         Contestant::new("redis", SOCKET, || serve(Redis::new(None))),
+    ]));
+}
+
+fn run_collections() {
+    use collections::serve;
+    collections::run(&able(vec![
+        Contestant::new("std", MEMORY, || {
+            serve(|| StdTypes::new(RandomState::new(), true))
+        }),
+        Contestant::new("std, ahash", MEMORY, || {
+            serve(|| StdTypes::new(hasher(), false))
+        }),
+        Contestant::new("sorted Vec", MEMORY, || serve(|| SortedVec::new(hasher()))),
+        Contestant::new("nacre", MEMORY, || serve(Nacre::in_memory)),
+        Contestant::new("kevy 7", MEMORY, || serve(|| Kevy::new(Log::None))),
+        Contestant::new("redis, 100 in a pipeline", SOCKET, || {
+            serve(|| Redis::new(None))
+        }),
     ]));
 }

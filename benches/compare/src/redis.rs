@@ -18,7 +18,7 @@ use crate::common::scratch;
 use crate::common::stall::Compacts;
 use crate::common::store::Store;
 
-const PIPELINE: usize = 100;
+pub(crate) const PIPELINE: usize = 100;
 
 /// Whether there is one on the path.
 pub(crate) fn is_there() -> bool {
@@ -52,17 +52,23 @@ pub(crate) struct Redis {
     stream: UnixStream,
     replies: BufReader<UnixStream>,
     request: Vec<u8>,
-    bulk: Vec<u8>,
+    pub(crate) bulk: Vec<u8>,
     fsync: Option<&'static str>,
     directory: Option<Arc<TempDir>>,
 }
 
 /// What a server answers, its bytes left in the connection's buffer.
-enum Answer {
+pub(crate) enum Answer {
+    /// `OK` and its like.
     Status,
+    /// A number.
     Number(i64),
+    /// A string, in `bulk`.
     Bulk,
+    /// Nothing.
     Nil,
+    /// This many answers follow.
+    Array(usize),
 }
 
 impl Redis {
@@ -136,7 +142,7 @@ impl Redis {
     }
 
     /// Adds a command to the request.
-    fn put_command(&mut self, words: &[&[u8]]) {
+    pub(crate) fn put_command(&mut self, words: &[&[u8]]) {
         write!(self.request, "*{}\r\n", words.len()).expect("memory");
         for word in words {
             write!(self.request, "${}\r\n", word.len()).expect("memory");
@@ -145,7 +151,7 @@ impl Redis {
         }
     }
 
-    fn send(&mut self) {
+    pub(crate) fn send(&mut self) {
         self.stream
             .write_all(&self.request)
             .expect("the server is there");
@@ -162,13 +168,14 @@ impl Redis {
         line
     }
 
-    fn answer(&mut self) -> Result<Answer, String> {
+    pub(crate) fn answer(&mut self) -> Result<Answer, String> {
         let line = self.line();
         let text = String::from_utf8_lossy(&line[1..]).into_owned();
         match line[0] {
             b'+' => Ok(Answer::Status),
             b'-' => Err(text),
             b':' => Ok(Answer::Number(text.parse().expect("a number"))),
+            b'*' => Ok(Answer::Array(text.parse().expect("a length"))),
             b'$' if text == "-1" => Ok(Answer::Nil),
             b'$' => {
                 let len: usize = text.parse().expect("a length");
@@ -183,17 +190,19 @@ impl Redis {
         }
     }
 
-    fn call(&mut self, words: &[&[u8]]) -> Answer {
+    pub(crate) fn call(&mut self, words: &[&[u8]]) -> Answer {
         self.put_command(words);
         self.send();
         let answer = self.answer();
         answer.unwrap_or_else(|text| panic!("{}: {text}", String::from_utf8_lossy(words[0])))
     }
 
-    fn number(&mut self, words: &[&[u8]]) -> u64 {
+    pub(crate) fn number(&mut self, words: &[&[u8]]) -> u64 {
         match self.call(words) {
             Answer::Number(number) => u64::try_from(number).expect("not negative"),
-            Answer::Status | Answer::Bulk | Answer::Nil => panic!("not a number"),
+            Answer::Status | Answer::Bulk | Answer::Nil | Answer::Array(_) => {
+                panic!("not a number")
+            }
         }
     }
 
@@ -274,7 +283,7 @@ impl Store for Redis {
         match self.call(&[b"GET", key]) {
             Answer::Bulk => Some(self.bulk.clone()),
             Answer::Nil => None,
-            Answer::Status | Answer::Number(_) => panic!("not a string"),
+            Answer::Status | Answer::Number(_) | Answer::Array(_) => panic!("not a string"),
         }
     }
 

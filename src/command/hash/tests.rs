@@ -95,14 +95,14 @@ fn what_does_not_fit_is_refused() {
 fn a_hash_is_a_listpack_up_to_the_limits() {
     let db = Db::open_in_memory();
     let encoding = |key| db.object_encoding(key).unwrap();
-    for i in 0..128 {
+    for i in 0..512 {
         db.hset("h", format!("f{i}"), "x".repeat(64)).unwrap();
     }
     assert_eq!(encoding("h"), Some("listpack"));
-    db.hset("h", "f128", "v").unwrap();
+    db.hset("h", "f512", "v").unwrap();
     assert_eq!(encoding("h"), Some("hashtable"));
-    assert_eq!(db.hlen("h").unwrap(), 129);
-    db.hdel("h", &["f128"]).unwrap();
+    assert_eq!(db.hlen("h").unwrap(), 513);
+    db.hdel("h", &["f512"]).unwrap();
     assert_eq!(encoding("h"), Some("hashtable"));
     db.hset("long value", "f", "x".repeat(65)).unwrap();
     db.hset("long field", "f".repeat(65), "x").unwrap();
@@ -111,8 +111,8 @@ fn a_hash_is_a_listpack_up_to_the_limits() {
     assert_eq!(encoding("long value"), Some("hashtable"));
     assert_eq!(encoding("long field"), Some("hashtable"));
     assert_eq!(encoding("not set"), Some("listpack"));
-    let pairs: Vec<_> = (0..129).map(|i| (format!("{i}"), "v")).collect();
-    assert_eq!(db.hset_many("many", &pairs).unwrap(), 129);
+    let pairs: Vec<_> = (0..513).map(|i| (format!("{i}"), "v")).collect();
+    assert_eq!(db.hset_many("many", &pairs).unwrap(), 513);
     assert_eq!(encoding("many"), Some("hashtable"));
     assert_eq!(db.hset_many("many", &[] as &[(&str, &str)]).unwrap(), 0);
     assert_eq!(db.hset_many("none", &[] as &[(&str, &str)]).unwrap(), 0);

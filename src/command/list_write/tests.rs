@@ -155,8 +155,8 @@ fn trim_keeps_what_lies_between() {
 
 #[test]
 fn many_scattered_removals_under_a_long_key_are_told_by_what_stays() -> Result<(), Error> {
-    let storage = std::sync::Arc::new(crate::storage::memory::MemoryStorage::new());
-    let open = || Db::builder().storage(storage.clone()).open("list");
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Db::open(dir.path().join("lists.nacre"));
     let key = vec![b'k'; 2000];
     let db = open()?;
     let elements: Vec<String> = (0..4000)
@@ -200,8 +200,8 @@ fn a_push_of_nothing_is_refused() -> Result<(), Error> {
 
 #[test]
 fn lists_survive_a_reopen_and_a_compaction() -> Result<(), Error> {
-    let storage = std::sync::Arc::new(crate::storage::memory::MemoryStorage::new());
-    let open = || Db::builder().storage(storage.clone()).open("list");
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Db::open(dir.path().join("lists.nacre"));
     let db = open()?;
     let long = vec![b'x'; 100_000];
     for i in 0..5_000_u32 {
