@@ -19,6 +19,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Element;
+use crate::ds::census::Census;
 use crate::ds::config::{BLOCK_BYTES_MAX, BLOCK_STEP};
 
 const HEAD: usize = 6;
@@ -34,6 +35,13 @@ pub(super) const PAGE_MAX: usize = BLOCK_BYTES_MAX - OVERHEAD;
 /// Elements in order. Never empty in a tree. Clones in O(1).
 #[derive(Clone, Debug)]
 pub(super) struct Block(Arc<[u8]>);
+
+impl Block {
+    /// Whether the block goes with this reference and those the census has seen.
+    pub(super) fn is_last(&self, census: &mut Census) -> bool {
+        census.is_last(&self.0)
+    }
+}
 
 #[inline]
 fn half(bytes: &[u8], at: usize) -> u16 {
