@@ -22,6 +22,7 @@ pub(crate) mod stats;
 pub(crate) mod syncer;
 pub(crate) mod transaction;
 pub(crate) mod uses;
+pub(crate) mod waiters;
 pub(crate) mod watch;
 
 use std::sync::{Arc, Weak};
@@ -245,7 +246,7 @@ impl Engine {
     }
 
     #[cold]
-    fn refusal(&self) -> StorageError {
+    pub(super) fn refusal(&self) -> StorageError {
         match &*self.poison.read() {
             Some(what) => StorageError::Poisoned {
                 what: what.clone().into(),
@@ -263,6 +264,7 @@ impl Engine {
                 .compare_exchange(OPEN, POISONED, Ordering::AcqRel, Ordering::Acquire);
         drop(poison);
         self.feeds.end(self.refusal());
+        self.end_all_waits();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -298,6 +300,7 @@ impl Engine {
             .state
             .compare_exchange(OPEN, CLOSED, Ordering::AcqRel, Ordering::Acquire);
         self.feeds.end(StorageError::Closed);
+        self.end_all_waits();
         self.refuse_compactions();
         self.stop_syncer();
         // A poisoned handle's log is sound: it holds whole changes only.

@@ -54,6 +54,8 @@ pub(crate) enum Arg {
     Repeat(usize, &'static [Arg]),
     /// One of some thousand short words.
     Element,
+    /// One of some thousand integers, a few more than a set of integers holds.
+    Number,
     /// One of some dozen members.
     Member,
     /// A number with decimals between these.
@@ -493,6 +495,10 @@ impl<'a> Generator<'a> {
                     self.args(args);
                 }
             }
+            Arg::Number => {
+                let word = self.rng.below(1500).to_string();
+                self.push(word);
+            }
             Arg::Member => {
                 let word = match self.rng.below(20) {
                     0 => self.rng.pick(TEXTS).to_vec(),
@@ -694,7 +700,7 @@ impl<'a> Generator<'a> {
     }
 }
 
-/// Whether a command (after damage) would make the server write hundreds of megabytes of zeros. The
+/// Whether a command (after damage) would make the server fill its memory, with zeros or a reply. The
 /// written sequences have such commands; streams would only be slow.
 fn fills_memory(command: &Command) -> bool {
     const PLENTY: u64 = 2_000_000;
@@ -710,6 +716,12 @@ fn fills_memory(command: &Command) -> bool {
     match name.as_slice() {
         b"SETRANGE" => far(2, 536_870_912),
         b"SETBIT" => far(2, 1 << 32),
+        // The server answers as many members as it is asked for, some may repeat.
+        b"SRANDMEMBER" => command.get(2).is_some_and(|word| {
+            let times = word.strip_prefix(b"-");
+            let times = times.and_then(|times| number(&times.to_vec(), 1));
+            times.is_some_and(|times| times > 1000 && times < 1 << 63)
+        }),
         // A place is a number of bits, or `#` and a number of fields of up to 64 bits.
         b"BITFIELD" => command.iter().skip(2).any(|word| {
             let offset = match word.split_first() {
