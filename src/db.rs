@@ -12,6 +12,7 @@ use crate::command::run::{WriteCall, WriteCommand};
 use crate::command::server::check_database;
 use crate::engine::Engine;
 use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
+use crate::engine::feed::{FeedLimits, Subscription};
 use crate::engine::options::{Ack, CompactionPolicy, EncodingLimits, EvictionPolicy, Options};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stats::Stats;
@@ -146,6 +147,13 @@ impl Builder {
     #[must_use]
     pub fn max_memory_samples(mut self, samples: usize) -> Self {
         self.options.memory.samples = samples;
+        self
+    }
+
+    /// How much of the past [`Db::subscribe_from`] can go back to.
+    #[must_use]
+    pub fn feed_limits(mut self, limits: FeedLimits) -> Self {
+        self.options.feed = limits;
         self
     }
 
@@ -373,6 +381,44 @@ impl Db {
     /// [`StorageError::Closed`] after [`close`](Self::close).
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         self.engine().snapshot()?.database(self.database)
+    }
+
+    /// The changes that are committed from now on, of keys that match a pattern as `PSUBSCRIBE` does,
+    /// in every database. A branch does not inherit it.
+    ///
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// let mut users = db.subscribe("user:*")?;
+    /// db.set("user:1", "Ada")?;
+    /// db.set("page:1", "..")?;
+    /// db.del("user:1")?;
+    /// let change = users.recv()?;
+    /// assert_eq!((change.key(), change.events()), (&b"user:1"[..], &["set"][..]));
+    /// assert_eq!(users.recv()?.events(), ["del"]);
+    /// assert!(users.try_recv()?.is_none());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close); [`StorageError::Reentrant`] in a visitor.
+    pub fn subscribe(&self, pattern: impl AsRef<[u8]>) -> Result<Subscription, Error> {
+        Ok(self.engine().subscribe(pattern.as_ref(), None)?)
+    }
+
+    /// As [`subscribe`](Self::subscribe), from a log position on: one that
+    /// [`Subscription::resume_lsn`] or [`Change::end_lsn`](crate::Change::end_lsn) gave, as far as it is
+    /// still kept. What is kept while nobody subscribes [`Builder::feed_limits`] says; nothing unless
+    /// set.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe); [`StorageError::Lagged`] if it is kept no longer.
+    pub fn subscribe_from(
+        &self,
+        pattern: impl AsRef<[u8]>,
+        lsn: u64,
+    ) -> Result<Subscription, Error> {
+        Ok(self.engine().subscribe(pattern.as_ref(), Some(lsn))?)
     }
 
     /// A writable branch in memory: it starts with this database's content, and neither sees the other's

@@ -147,6 +147,11 @@ pub enum StorageError {
         /// What happened.
         what: Cow<'static, str>,
     },
+    /// A subscription asked for changes that are no longer kept; nothing is wrong with the database.
+    Lagged {
+        /// The first log position that is still kept.
+        oldest_lsn: u64,
+    },
     /// The database was closed.
     Closed,
     /// The database was called from inside its own transaction closure or visitor on the same
@@ -218,6 +223,9 @@ impl fmt::Display for StorageError {
                 f.write_str("the handle belongs to the process that opened it, not to its fork")
             }
             Self::Poisoned { what } => write!(f, "the handle is poisoned: {what}"),
+            Self::Lagged { oldest_lsn } => {
+                write!(f, "changes before LSN {oldest_lsn} are no longer kept")
+            }
             Self::Closed => f.write_str("the database is closed"),
             Self::Reentrant => {
                 f.write_str("a call inside the database's own closure would wait for itself")
@@ -244,6 +252,7 @@ impl std::error::Error for StorageError {
             | Self::Cancelled
             | Self::ForkedHandle
             | Self::Poisoned { .. }
+            | Self::Lagged { .. }
             | Self::Closed
             | Self::Reentrant => None,
         }

@@ -19,6 +19,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::census::Census;
+
 /// Bytes of the count.
 const HEAD: usize = 4;
 
@@ -50,6 +52,15 @@ impl Packed {
     /// Bytes of the encoded form: of the strings and of their lengths. O(1).
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The heap bytes, if no clone is left that shares them.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        if census.is_last(&self.bytes) {
+            self.memory_bytes()
+        } else {
+            0
+        }
     }
 
     /// The heap bytes, as if no clone shared them. O(1).

@@ -17,6 +17,7 @@ mod tree;
 
 use std::fmt;
 
+use super::census::Census;
 use super::config::CHUNK_ITEM_MAX;
 use chunk::Chunk;
 use tree::{Edit, End, Tree};
@@ -67,6 +68,13 @@ impl Sequence {
     pub(crate) fn memory_bytes(&self) -> usize {
         let end = |chunk: &Option<Chunk>| chunk.as_ref().map_or(0, Chunk::memory_bytes);
         end(&self.front) + self.tree.memory_bytes() + end(&self.back)
+    }
+
+    /// What goes with this sequence and whatever the census has seen. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        let ends = [&self.front, &self.back].into_iter().flatten();
+        let ends: usize = ends.map(|chunk| chunk.exclusive_bytes(census)).sum();
+        ends + self.tree.exclusive_bytes(census)
     }
 
     /// Item `i`. O(log n).

@@ -175,6 +175,13 @@ pub(crate) struct Effects<'a> {
     broken: bool,
 }
 
+impl Effects<'_> {
+    /// Bytes that are not decoded yet.
+    pub(crate) fn remaining_bytes(&self) -> usize {
+        self.reader.remaining()
+    }
+}
+
 impl<'a> Iterator for Effects<'a> {
     type Item = Result<Effect<'a>, BadEffect>;
 

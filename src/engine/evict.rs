@@ -19,7 +19,7 @@ use super::lock::Guard;
 use super::options::EvictionPolicy;
 use crate::ds::hash_trie::{EntryRef, NO_DEADLINE};
 use crate::error::{CommandError, Error, StorageError};
-use crate::keyspace::{Shard, Table};
+use crate::keyspace::{Cause, Shard, Table};
 use crate::value::Value;
 
 /// The most keys that one call evicts.
@@ -259,7 +259,7 @@ impl Engine {
         let now_ms = self.clock.now_ms();
         let shard = &mut slot.shard;
         let ((), pending) = self.execute_on_shard(database, shard, &|| now_ms, |tx| {
-            tx.erase(key);
+            tx.because(Cause::Evicted, |tx| tx.erase(key));
         });
         self.account(&mut slot);
         drop(slot);

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::error::StorageError;
-use crate::keyspace::Table;
+use crate::keyspace::{Cause, Table};
 
 /// How many keys one step removes at most before it lets writers into the shard again.
 const KEYS_PER_STEP: usize = 64;
@@ -65,11 +65,11 @@ impl Engine {
         let shard = &mut slot.shard;
         let (removed, pending) = self.execute_on_shard(database, shard, &|| now_ms, |tx| {
             for key in &keys {
-                tx.erase(key);
+                tx.because(Cause::Expired, |tx| tx.erase(key));
             }
             let mut left = KEYS_PER_STEP;
             for key in &hashes {
-                left -= tx.hash_remove_due(key, left);
+                left -= tx.because(Cause::Expired, |tx| tx.hash_remove_due(key, left));
                 if left == 0 {
                     break;
                 }

@@ -4,10 +4,12 @@
 //! thread happens while a shard is locked.
 
 pub(crate) mod background;
+pub(crate) mod change;
 pub(crate) mod commit;
 pub(crate) mod compactor;
 pub(crate) mod evict;
 pub(crate) mod expirer;
+pub(crate) mod feed;
 pub(crate) mod gate;
 pub(crate) mod lock;
 pub(crate) mod memory;
@@ -31,6 +33,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use self::background::Background;
 use self::compactor::Compactor;
+use self::feed::Feeds;
 use self::gate::Gate;
 use self::lock::Slot;
 use self::memory::Memory;
@@ -67,6 +70,7 @@ pub(crate) struct Engine {
     pub(crate) gate: Gate,
     pub(crate) memory: Memory,
     pub(crate) observers: Observers,
+    pub(crate) feeds: Feeds,
     pub(crate) background: Background,
     pub(crate) syncer: Syncer,
     pub(crate) compactor: Compactor,
@@ -136,7 +140,7 @@ impl Engine {
             CachePadded::new(Mutex::new(slot))
         };
         let slots = shards.into_iter().map(slot).collect();
-        Arc::new_cyclic(|this| Self {
+        let engine = Arc::new_cyclic(|this| Self {
             this: this.clone(),
             layout,
             slots,
@@ -146,6 +150,7 @@ impl Engine {
             rng,
             gate: Gate::default(),
             observers: Observers::default(),
+            feeds: Feeds::new(options.feed),
             background: Background::new(),
             syncer: Syncer::new(),
             compactor: Compactor::new(),
@@ -155,7 +160,9 @@ impl Engine {
             process: process_token(),
             state: AtomicU8::new(OPEN),
             poison: RwLock::new(None),
-        })
+        });
+        engine.start_feed();
+        engine
     }
 
     /// The file, if there is one.
@@ -256,6 +263,7 @@ impl Engine {
             self.state
                 .compare_exchange(OPEN, POISONED, Ordering::AcqRel, Ordering::Acquire);
         drop(poison);
+        self.feeds.end(self.refusal());
         self.end_all_waits();
     }
 
@@ -269,7 +277,7 @@ impl Engine {
         let locked = self.lock_many((0..self.slots.len()).collect())?;
         let shards = locked.all().into_iter().cloned().collect();
         // No frame can be appended while every shard is locked.
-        let lsn = self.log().map_or(0, Log::end_lsn);
+        let lsn = self.observed_lsn();
         drop(locked);
         Ok(Snapshot::new(
             shards,
@@ -291,6 +299,7 @@ impl Engine {
         let open = self
             .state
             .compare_exchange(OPEN, CLOSED, Ordering::AcqRel, Ordering::Acquire);
+        self.feeds.end(StorageError::Closed);
         self.end_all_waits();
         self.refuse_compactions();
         self.stop_syncer();

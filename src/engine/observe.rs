@@ -25,7 +25,7 @@ use super::waiters::{Waiters, Waits};
 use super::watch::Watches;
 use crate::effect::codec;
 use crate::error::StorageError;
-use crate::keyspace::{Batch, Reach};
+use crate::keyspace::{Batch, Cause, Reach};
 
 /// One committed batch: the effects of a command or of a whole transaction.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,8 @@ pub(crate) struct Committed<'a> {
     pub(crate) end_lsn: u64,
     /// The encoded effects; the first is in database 0 unless it says otherwise.
     pub(crate) bytes: &'a [u8],
+    /// Why, for effects that no command asked for, by their number; see [`Batch::causes`].
+    pub(crate) causes: &'a [(u32, Cause)],
 }
 
 impl<'a> Committed<'a> {
@@ -90,15 +92,21 @@ impl Observers {
 
 impl Engine {
     /// Lets `feed` see every batch from here on, and says from which LSN that is.
+    #[cfg(test)]
     pub(crate) fn attach_feed(&self, feed: Arc<dyn Feed>) -> Result<u64, StorageError> {
         self.check_readable()?;
         let _all = self.lock_many((0..self.slots.len()).collect())?;
+        Ok(self.attach_feed_locked(feed))
+    }
+
+    /// As [`attach_feed`](Self::attach_feed), by one who has locked every shard.
+    pub(super) fn attach_feed_locked(&self, feed: Arc<dyn Feed>) -> u64 {
         let observers = &self.observers;
         let mut feeds = observers.feeds.lock();
         feeds.push(feed);
         observers.feed_count.store(feeds.len(), Ordering::Relaxed);
         observers.joined();
-        Ok(self.observed_lsn())
+        self.observed_lsn()
     }
 
     /// Ends what [`attach_feed`](Self::attach_feed) began. `feed` sees nothing after this returns.
@@ -110,6 +118,12 @@ impl Engine {
         let gone = before - feeds.len();
         observers.feed_count.store(feeds.len(), Ordering::Relaxed);
         observers.left(gone);
+    }
+
+    /// Lets earlier LSNs differ from all later ones, where there is no log: what was not observed has
+    /// not moved them.
+    pub(super) fn skip_memory_lsn(&self) {
+        self.observers.memory_lsn.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The LSN of the next batch. Under all shards' locks it stays so.
@@ -148,6 +162,7 @@ impl Engine {
             lsn,
             end_lsn,
             bytes: &batch.bytes,
+            causes: &batch.causes,
         };
         if let Some(feeds) = feeds {
             feeds.iter().for_each(|feed| feed.committed(&committed));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::feed::FeedLimits;
 use super::memory::MemoryLimit;
 use crate::keyspace::Rules;
 use crate::storage::backend::Storage;
@@ -81,6 +82,7 @@ pub(crate) struct Options {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Rules,
     pub(crate) memory: MemoryLimit,
+    pub(crate) feed: FeedLimits,
     pub(crate) shard_bits: u32,
     pub(crate) read_only: bool,
     pub(crate) load_threads: usize,
@@ -101,6 +103,7 @@ impl Default for Options {
                 encoding: EncodingLimits::default(),
             },
             memory: MemoryLimit::default(),
+            feed: FeedLimits::default(),
             shard_bits: 6,
             read_only: false,
             load_threads: 2,

@@ -92,7 +92,8 @@ impl Snapshot {
         self.state.taken_at_ms
     }
 
-    /// The log position it stands for: it holds exactly the writes before it. 0 in memory.
+    /// The log position it stands for: it holds exactly the writes before it. In memory the position in
+    /// the change feed, if anybody subscribes.
     #[must_use]
     pub fn lsn(&self) -> u64 {
         self.state.lsn
@@ -102,7 +103,7 @@ impl Snapshot {
     /// pages that have changed since it was taken, and keys and values that are gone, as far as no
     /// other snapshot, branch or transaction has them too.
     ///
-    /// Counted are the pages of the keyspace and the nodes of strings and bitmaps, each once; room that
+    /// Counted are the pages of the keyspace and the nodes of values of every type, each once; room that
     /// a page keeps free counts with it. Writers may go on meanwhile; a figure taken then lies between
     /// those before and after them.
     ///

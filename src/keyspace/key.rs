@@ -2,7 +2,7 @@
 
 use super::entry::{is_gone, tag};
 use super::expiry::stored;
-use super::tx::{Dropped, WriteTx};
+use super::tx::{Cause, Dropped, WriteTx};
 use crate::ds::hash_trie::{NO_DEADLINE, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::Value;
@@ -11,7 +11,11 @@ impl WriteTx<'_> {
     /// Removes `key`; says whether there was one to see. An expired one goes too, unseen.
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         let seen = self.entry(key).is_some();
-        self.erase(key);
+        if seen {
+            self.erase(key);
+        } else {
+            self.because(Cause::Expired, |tx| tx.erase(key));
+        }
         seen
     }
 
@@ -22,7 +26,8 @@ impl WriteTx<'_> {
         let now = self.now;
         let (table, hash) = self.at(key);
         let entry = table.keys().get(hash, key);
-        entry.is_some_and(|entry| is_gone(&entry, now)) && self.erase(key)
+        entry.is_some_and(|entry| is_gone(&entry, now))
+            && self.because(Cause::Expired, |tx| tx.erase(key))
     }
 
     /// Removes `key`, expired or not; says whether there was an entry.

@@ -32,5 +32,6 @@ pub use list::Side;
 pub(crate) use shard::{DATABASES, Layout, Shard};
 pub(crate) use table::Table;
 pub(crate) use tx::{
-    Batch, Dropped, Now, Reach, ReachMut, ReadTx, Rules, ShardSource, ShardSourceMut, WriteTx,
+    Batch, Cause, Dropped, Now, Reach, ReachMut, ReadTx, Rules, ShardSource, ShardSourceMut,
+    WriteTx,
 };

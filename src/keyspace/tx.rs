@@ -159,9 +159,21 @@ pub(crate) struct Batch {
     pub(crate) database: u8,
     /// That of what was recorded last; encoded effects begin in database 0.
     pub(super) recorded_database: u8,
+    /// Which effects no command asked for, by their number (those that only name a database not
+    /// counted), ascending. Kept while recording.
+    pub(crate) causes: Vec<(u32, Cause)>,
     /// What was replaced or removed and may be large: dropped after the locks are released, and by
     /// the background thread where that would take long.
     pub(crate) dropped: Vec<Dropped>,
+}
+
+/// Why something changed that no command asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A deadline has passed.
+    Expired,
+    /// Memory was needed.
+    Evicted,
 }
 
 /// Something that left the keyspace and may take long to free.
@@ -281,6 +293,20 @@ impl WriteTx<'_> {
             }
         };
         (shard.table_mut(database), hash)
+    }
+
+    /// Runs `work`; what it records was asked for by no command.
+    pub(crate) fn because<R>(&mut self, cause: Cause, work: impl FnOnce(&mut Self) -> R) -> R {
+        let (first, known) = (self.batch.count, self.batch.causes.len());
+        let result = work(self);
+        if self.batch.recording {
+            // What `work` has noted itself is part of the same.
+            self.batch.causes.truncate(known);
+            let numbers = first..self.batch.count;
+            let noted = numbers.map(|number| (number, cause));
+            self.batch.causes.extend(noted);
+        }
+        result
     }
 
     /// Every shard the operation may touch.

@@ -19,6 +19,7 @@
 use std::sync::Arc;
 
 use super::EncodingLimits;
+use crate::ds::census::Census;
 use crate::ds::hash_trie::{
     self, EntryRef, HashTrie, INLINE_KEY_MAX, INLINE_VALUE_MAX, NO_DEADLINE, NewPayload,
     OldPayload, Payload,
@@ -321,6 +322,25 @@ impl HashValue {
             Self::Packed(_) => "listpack",
             Self::Table(table) if table.keeps_limits => "listpackex",
             Self::Table(_) => "hashtable",
+        }
+    }
+
+    /// What goes with this value and whatever the census has seen. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        match self {
+            Self::Packed(packed) => packed.exclusive_bytes(census),
+            Self::Table(table) if census.is_last(table) => {
+                let head = size_of::<Table>() + 2 * size_of::<usize>();
+                let beside = &mut |value: &Large, census: &mut Census| {
+                    if census.is_last(value) {
+                        value.len() + 2 * size_of::<usize>()
+                    } else {
+                        0
+                    }
+                };
+                head + table.fields.exclusive_bytes(census, beside)
+            }
+            Self::Table(_) => 0,
         }
     }
 

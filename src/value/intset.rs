@@ -16,6 +16,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::ds::census::Census;
+
 /// Bytes before the integers.
 const HEAD: usize = 8;
 /// Where the width stands.
@@ -201,6 +203,15 @@ impl IntSet {
         }
         self.bytes = bytes;
         true
+    }
+
+    /// The heap bytes, if no clone is left that shares them.
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        if census.is_last(&self.bytes) {
+            self.memory_bytes()
+        } else {
+            0
+        }
     }
 
     /// The heap bytes, as if no clone shared them. O(1).

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use crate::ds::census::Census;
 pub(crate) use crate::ds::sequence::Iter;
 use crate::ds::sequence::Sequence;
 
@@ -93,6 +94,15 @@ impl ListValue {
     /// The heap bytes below this value, as if nothing were shared with another. O(1).
     pub(crate) fn memory_bytes(&self) -> usize {
         ARC_HEADER_BYTES + size_of::<Sequence>() + self.sequence.memory_bytes()
+    }
+
+    /// What goes with this value and whatever the census has seen. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        if census.is_last(&self.sequence) {
+            ARC_HEADER_BYTES + size_of::<Sequence>() + self.sequence.exclusive_bytes(census)
+        } else {
+            0
+        }
     }
 
     /// Redis 7.0 holds every list as this.

@@ -65,11 +65,14 @@ impl Value {
     }
 
     /// What is freed when this value, and whatever the census has seen, is given up. O(nodes that would
-    /// go). Exact for strings; of collections, what does not look inside.
+    /// go).
     pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
         match self {
             Self::String(string) => string.bits().exclusive_bytes(census),
-            Self::List(_) | Self::Hash(_) | Self::Set(_) | Self::SortedSet(_) => 0,
+            Self::List(list) => list.exclusive_bytes(census),
+            Self::Hash(hash) => hash.exclusive_bytes(census),
+            Self::Set(set) => set.exclusive_bytes(census),
+            Self::SortedSet(zset) => zset.exclusive_bytes(census),
         }
     }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::EncodingLimits;
 use super::intset::{self, IntSet};
 use super::number::{I64Text, parse_i64};
+use crate::ds::census::Census;
 use crate::ds::hash_trie::{
     self, HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, OldPayload, below,
 };
@@ -399,6 +400,20 @@ impl SetValue {
             }
         }
         chosen
+    }
+
+    /// What goes with this value and whatever the census has seen. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        match self {
+            Self::Ints(ints) => ints.exclusive_bytes(census),
+            Self::Words(words) => words.exclusive_bytes(census),
+            Self::Table(table) if census.is_last(table) => {
+                let head = size_of::<Table>() + 2 * size_of::<usize>();
+                let beside = &mut |never: &Infallible, _: &mut Census| match *never {};
+                head + table.members.exclusive_bytes(census, beside)
+            }
+            Self::Table(_) => 0,
+        }
     }
 
     /// The heap bytes below this value, as if nothing were shared with another. O(1).

@@ -20,6 +20,7 @@ use ahash::RandomState;
 
 use super::EncodingLimits;
 use super::number::parse_double_like_c;
+use crate::ds::census::Census;
 use crate::ds::hash_trie::{EntryRef, HashTrie, INLINE_KEY_MAX, NO_DEADLINE, NewPayload, Payload};
 use crate::ds::skiplist::{Element, Elements, Place, SkipList};
 
@@ -397,6 +398,18 @@ impl ZSetValue {
             }
         }
         body.list.remove_range(ranks);
+    }
+
+    /// What goes with this value and whatever the census has seen. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        if !census.is_last(&self.0) {
+            return 0;
+        }
+        let table = self.0.table.as_ref().map_or(0, |table| {
+            let beside = &mut |never: &Infallible, _: &mut Census| match *never {};
+            size_of::<Table>() + table.scores.exclusive_bytes(census, beside)
+        });
+        size_of::<Body>() + 2 * size_of::<usize>() + self.0.list.exclusive_bytes(census) + table
     }
 
     /// The heap bytes below this value, as if nothing were shared with another. O(1).

@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use crate::ds::census::Census;
 use crate::ds::config::{CHUNK_BYTES, CHUNK_ITEM_MAX};
 
 /// Bytes before the table: its position, the number of items, `heap` and `dead`, two bytes each.
@@ -231,6 +232,14 @@ impl Chunk {
     /// The heap bytes it takes.
     pub(super) fn memory_bytes(&self) -> usize {
         ARC_HEADER_BYTES + self.0.len()
+    }
+
+    pub(super) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        if census.is_last(&self.0) {
+            self.memory_bytes()
+        } else {
+            0
+        }
     }
 
     /// Whether a push of this many bytes would be taken.

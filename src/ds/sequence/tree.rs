@@ -18,6 +18,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunk::Chunk;
+use crate::ds::census::Census;
 use crate::ds::config::{CHUNK_ITEM_MAX, SEQUENCE_FANOUT as FANOUT};
 
 /// The fewest children of a node that is not the root.
@@ -106,6 +107,20 @@ impl Tree {
             Self::Chunk(chunk) => chunk.memory_bytes(),
             Self::Long(item) => ARC_HEADER_BYTES + item.len().next_multiple_of(8),
             Self::Node(node) => node.bytes,
+        }
+    }
+
+    /// What goes with this tree and whatever the census has seen.
+    pub(super) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        match self {
+            Self::Chunk(chunk) => chunk.exclusive_bytes(census),
+            Self::Long(item) if census.is_last(item) => self.memory_bytes(),
+            Self::Node(node) if census.is_last(node) => {
+                let children = node.children[..node.used].iter();
+                let below: usize = children.map(|tree| tree.exclusive_bytes(census)).sum();
+                ARC_HEADER_BYTES + size_of::<Node>() + below
+            }
+            Self::Empty | Self::Long(_) | Self::Node(_) => 0,
         }
     }
 

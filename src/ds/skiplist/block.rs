@@ -21,6 +21,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Element;
+use crate::ds::census::Census;
 use crate::ds::config::{BLOCK_STEPS_MAX, LINE, STEP};
 use crate::ds::pages::{Leaf, NodePtr, Shape, View, ViewMut};
 
@@ -39,6 +40,14 @@ const SHARED_MAX: usize = PAGE_MAX / 8 - SLOT - 2;
 /// Elements in order. Never empty in a tree. Clones in O(1).
 #[derive(Clone, Debug)]
 pub(super) struct Block(NodePtr<Beside>);
+
+impl Block {
+    /// Whether the block goes with this reference and those the census has seen.
+    pub(super) fn is_last(&self, census: &mut Census) -> bool {
+        let (address, owners) = self.0.owners();
+        census.is_last_of(address, owners)
+    }
+}
 
 #[inline(always)]
 fn half(bytes: &[u8], at: usize) -> u16 {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::Element;
 use super::block::Block;
+use crate::ds::census::Census;
 use crate::ds::config::{FANOUT, LINE, PREFIX_BYTES};
 
 /// Fewer children than this and a branch seeks a neighbour's.
@@ -146,6 +147,19 @@ impl Node {
         match self {
             Self::Block(block) => block.allocated_bytes(),
             Self::Branch(_) => Branch::BYTES,
+        }
+    }
+
+    /// What goes with this node and whatever the census has seen.
+    pub(super) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        match self {
+            Self::Block(block) if block.is_last(census) => self.allocated_bytes(),
+            Self::Branch(branch) if census.is_last(branch) => {
+                let children = branch.children[..branch.len].iter().flatten();
+                let below: usize = children.map(|node| node.exclusive_bytes(census)).sum();
+                self.allocated_bytes() + below
+            }
+            Self::Block(_) | Self::Branch(_) => 0,
         }
     }
 

@@ -30,6 +30,7 @@ use std::ops::Range;
 
 use self::block::Block;
 use self::branch::Node;
+use super::census::Census;
 
 /// An element, seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,12 @@ impl SkipList {
     /// The bytes of all nodes, as if nothing were shared. O(1).
     pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What goes with this list and whatever the census has seen. O(nodes that would go).
+    pub(crate) fn exclusive_bytes(&self, census: &mut Census) -> usize {
+        let root = self.root.as_ref();
+        root.map_or(0, |root| root.exclusive_bytes(census))
     }
 
     /// The rank of an element, counted from 0. O(log n).
