@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nacredb::{Db, Error, SScanOptions, prelude::*};
+use nacredb::{Db, ElementScanOptions, Error, prelude::*};
 
 /// Members so short that a page has room for more of them than its index.
 fn shortest() -> Vec<Vec<u8>> {
@@ -29,7 +29,7 @@ fn many_of_the_shortest_members_are_kept() -> Result<(), Error> {
     let mut seen = BTreeSet::new();
     let mut cursor = 0;
     loop {
-        let (next, members) = db.sscan("s", cursor, SScanOptions::new().count(1000))?;
+        let (next, members) = db.sscan("s", cursor, ElementScanOptions::new().count(1000))?;
         seen.extend(members);
         cursor = next;
         if cursor == 0 {

@@ -159,6 +159,10 @@ impl WriteCommand for SAdd<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         tx.as_read().set(self.key)?;
         check_words(tx.rules, self.members)?;

@@ -230,6 +230,10 @@ impl WriteCommand for Store<'_> {
         }
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         let Some((to, from)) = self.keys.split_first() else {
             return Ok(0);

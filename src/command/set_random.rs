@@ -6,8 +6,9 @@ use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{ReadTx, WriteTx};
+use crate::value::SetValue;
 use crate::value::number::parse_i64;
-use crate::value::set::Member;
+use crate::value::set::{Member, Probe};
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -109,17 +110,36 @@ impl WriteCommand for SPopCount<'_> {
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError> {
-        let Some(set) = tx.as_read().set(self.key)? else {
+        /// Where this many times fewer stay than go, the ones that stay are chosen and make a new set,
+        /// in the encoding that gives it, as in Redis.
+        const FEWER: u64 = 5;
+        let read = tx.as_read();
+        let Some(entry) = read.entry(self.key) else {
             return Ok(Vec::new());
         };
-        let is_all = self.count >= set.len();
-        let chosen = set.sample(self.count, tx.random).into_iter();
-        let chosen: Vec<Vec<u8>> = chosen.map(Member::to_vec).collect();
-        if is_all {
-            tx.remove(self.key);
-        } else {
-            let members: Vec<&[u8]> = chosen.iter().map(Vec::as_slice).collect();
-            tx.set_remove(self.key, &members);
+        let (set, expires_at_ms) = (entry.set()?, entry.expires_at_ms());
+        let staying = set.len().saturating_sub(self.count);
+        if staying == 0 || staying > self.count / FEWER {
+            let chosen = set.sample(self.count, tx.random).into_iter();
+            let chosen: Vec<Vec<u8>> = chosen.map(Member::to_vec).collect();
+            if staying == 0 {
+                tx.remove(self.key);
+            } else {
+                let members: Vec<&[u8]> = chosen.iter().map(Vec::as_slice).collect();
+                tx.set_remove(self.key, &members);
+            }
+            return Ok(chosen);
+        }
+        let (hasher, limits) = (tx.layout.hasher(), tx.rules.encoding);
+        let mut rest = SetValue::new();
+        for member in set.sample(staying, tx.random) {
+            member.with(|word| rest.insert(hasher, &limits, word));
+        }
+        let goes = |member: &Member<'_>| !Probe::new(*member).is_in(&rest);
+        let chosen: Vec<Vec<u8>> = set.iter().filter(goes).map(Member::to_vec).collect();
+        tx.set_store(self.key, rest);
+        if expires_at_ms.is_some() {
+            tx.expire(self.key, expires_at_ms);
         }
         Ok(chosen)
     }

@@ -6,7 +6,7 @@
 use super::args::Args;
 use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead};
-use super::scan::{matches, parse_cursor};
+use super::scan_elements::{self, ElementScanOptions};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
 use crate::keyspace::ReadTx;
@@ -24,10 +24,9 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[CommandSpec {
     differences: "Cursors are other numbers.",
     example: "SSCAN set 0 COUNT 5",
     call: |args, host| {
-        let cursor = parse_cursor(args.word(2)?);
         let scan = SScan {
             key: args.word(1)?,
-            cursor: cursor.ok_or(CommandError::Other("ERR invalid cursor".into()))?,
+            cursor: scan_elements::cursor(args)?,
             options: Options::Words(args),
         };
         let (cursor, members) = host.read_raw(&scan)?;
@@ -36,67 +35,9 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[CommandSpec {
     },
 }];
 
-/// How [`SetScanRead::sscan`] looks for members.
-#[derive(Debug, Clone, Copy)]
-pub struct SScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    count: u64,
-}
-
-impl Default for SScanOptions<'_> {
-    fn default() -> Self {
-        Self {
-            pattern: None,
-            count: 10,
-        }
-    }
-}
-
-impl<'a> SScanOptions<'a> {
-    /// Every member, about ten a call.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Only members that match this pattern. Redis: `MATCH`.
-    #[must_use]
-    pub fn matching<P: AsRef<[u8]> + ?Sized>(mut self, pattern: &'a P) -> Self {
-        self.pattern = Some(pattern.as_ref());
-        self
-    }
-
-    /// Looks at about this many members a call, at least at one. Redis: `COUNT`.
-    #[must_use]
-    pub fn count(mut self, count: u64) -> Self {
-        self.count = count.max(1);
-        self
-    }
-
-    fn parse(args: Args<'a>) -> Result<Self, CommandError> {
-        let mut options = Self::new();
-        let mut index = 3;
-        while index < args.count() {
-            if args.is(index, "COUNT") && index + 1 < args.count() {
-                let count = u64::try_from(args.int(index + 1)?).unwrap_or(0);
-                if count == 0 {
-                    return Err(CommandError::Syntax);
-                }
-                options.count = count;
-            } else if args.is(index, "MATCH") && index + 1 < args.count() {
-                options.pattern = Some(args.word(index + 1)?);
-            } else {
-                return Err(CommandError::Syntax);
-            }
-            index += 2;
-        }
-        Ok(options)
-    }
-}
-
 /// Options, or the words they are in: Redis reads those only if there is something to scan.
 enum Options<'a> {
-    Read(SScanOptions<'a>),
+    Read(ElementScanOptions<'a>),
     Words(Args<'a>),
 }
 
@@ -120,7 +61,7 @@ impl ReadCommand for SScan<'_> {
         };
         let options = match self.options {
             Options::Read(options) => options,
-            Options::Words(args) => SScanOptions::parse(args)?,
+            Options::Words(args) => ElementScanOptions::parse(args, false)?.0,
         };
         let mut found = Vec::new();
         let (mut cursor, mut seen) = (self.cursor, 0);
@@ -128,12 +69,12 @@ impl ReadCommand for SScan<'_> {
             cursor = set.scan(cursor, &mut |member| {
                 seen += 1;
                 member.with(|word| {
-                    if matches(options.pattern, word) {
+                    if options.wants(word) {
                         found.push(word.to_vec());
                     }
                 });
             });
-            if cursor == 0 || seen >= options.count {
+            if cursor == 0 || seen >= options.wanted_count() {
                 return Ok((cursor, found));
             }
         }
@@ -155,10 +96,10 @@ pub trait SetScanRead: RunRead {
     /// # Examples
     /// ```
     /// # use nacredb::{Db, prelude::*};
-    /// use nacredb::SScanOptions;
+    /// use nacredb::ElementScanOptions;
     /// # let db = Db::open_in_memory();
     /// db.sadd("fruit", &["apple", "apricot", "plum"])?;
-    /// let options = SScanOptions::new().matching("ap*");
+    /// let options = ElementScanOptions::new().matching("ap*");
     /// let (mut cursor, mut all) = db.sscan("fruit", 0, options)?;
     /// while cursor != 0 {
     ///     let (next, members) = db.sscan("fruit", cursor, options)?;
@@ -172,7 +113,7 @@ pub trait SetScanRead: RunRead {
         &self,
         key: impl AsRef<[u8]>,
         cursor: u64,
-        options: SScanOptions<'_>,
+        options: ElementScanOptions<'_>,
     ) -> Result<(u64, Vec<Vec<u8>>), Error> {
         self.read(SScan {
             key: key.as_ref(),

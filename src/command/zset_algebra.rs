@@ -3,8 +3,8 @@
 //!
 //! Invariants:
 //! 1. Types are checked before options are refused, and both before anything is changed, as in Redis.
-//! 2. Scores are joined in Redis's order, so that sums agree in their last digit: an intersection takes its
-//!    inputs by size, a union as they are named.
+//! 2. Scores are joined in Redis's order, the smallest set first, so that sums agree in their last digit,
+//!    and where infinities meet.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -385,6 +385,13 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The inputs by size, the smallest first.
+fn by_size(sources: &[Source<'_>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_key(|&input| sources[input].len());
+    order
+}
+
 impl Combine<'_> {
     fn weight(&self, input: usize) -> f64 {
         self.weights.get(input).copied().unwrap_or(1.0)
@@ -405,8 +412,7 @@ impl Combine<'_> {
         sources: &[Source<'t>],
         mut visit: impl FnMut(Cow<'t, [u8]>, f64) -> bool,
     ) {
-        let mut order: Vec<usize> = (0..sources.len()).collect();
-        order.sort_by_key(|&input| sources[input].len());
+        let order = by_size(sources);
         let Some((&first, others)) = order.split_first() else {
             return;
         };
@@ -425,9 +431,9 @@ impl Combine<'_> {
     fn union<'t>(&self, tx: &ReadTx<'t>, sources: &[Source<'t>]) -> Vec<Scored<'t>> {
         let mut joined: HashMap<Cow<'t, [u8]>, f64, ahash::RandomState> =
             HashMap::with_hasher(tx.layout.hasher().clone());
-        for (input, source) in sources.iter().enumerate() {
+        for input in by_size(sources) {
             let weight = self.weight(input);
-            source.for_each(|member, score| {
+            sources[input].for_each(|member, score| {
                 let score = number(weight * score);
                 match joined.entry(member) {
                     hash_map::Entry::Occupied(mut known) => {
@@ -553,6 +559,10 @@ impl WriteCommand for Store<'_> {
             words: &self.keys,
             step: 1,
         }
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {

@@ -54,6 +54,8 @@ pub(crate) enum Arg {
     Repeat(usize, &'static [Arg]),
     /// One of some thousand short words.
     Element,
+    /// One of some thousand integers, a few more than a set of integers holds.
+    Number,
     /// One of some dozen members.
     Member,
     /// A number with decimals between these.
@@ -238,7 +240,11 @@ impl<'a> Generator<'a> {
     pub(crate) fn command(&mut self) -> Command {
         loop {
             let command = self.any_command();
-            if !fills_memory(&command) && !expires_soon(&command) && !adds_in_part(&command) {
+            if !fills_memory(&command)
+                && !expires_soon(&command)
+                && !adds_in_part(&command)
+                && !keeps_table_order(&command)
+            {
                 return command;
             }
         }
@@ -489,6 +495,10 @@ impl<'a> Generator<'a> {
                     self.args(args);
                 }
             }
+            Arg::Number => {
+                let word = self.rng.below(1500).to_string();
+                self.push(word);
+            }
             Arg::Member => {
                 let word = match self.rng.below(20) {
                     0 => self.rng.pick(TEXTS).to_vec(),
@@ -690,7 +700,7 @@ impl<'a> Generator<'a> {
     }
 }
 
-/// Whether a command (after damage) would make the server write hundreds of megabytes of zeros. The
+/// Whether a command (after damage) would make the server fill its memory, with zeros or a reply. The
 /// written sequences have such commands; streams would only be slow.
 fn fills_memory(command: &Command) -> bool {
     const PLENTY: u64 = 2_000_000;
@@ -706,6 +716,12 @@ fn fills_memory(command: &Command) -> bool {
     match name.as_slice() {
         b"SETRANGE" => far(2, 536_870_912),
         b"SETBIT" => far(2, 1 << 32),
+        // The server answers as many members as it is asked for, some may repeat.
+        b"SRANDMEMBER" => command.get(2).is_some_and(|word| {
+            let times = word.strip_prefix(b"-");
+            let times = times.and_then(|times| number(&times.to_vec(), 1));
+            times.is_some_and(|times| times > 1000 && times < 1 << 63)
+        }),
         // A place is a number of bits, or `#` and a number of fields of up to 64 bits.
         b"BITFIELD" => command.iter().skip(2).any(|word| {
             let offset = match word.split_first() {
@@ -746,4 +762,17 @@ fn adds_in_part(command: &Command) -> bool {
     command[0].eq_ignore_ascii_case(b"PFADD")
         && command.len() > 3
         && command[1].starts_with(b"bad:")
+}
+
+/// Whether a command answers the members of a set in the order of its table.
+fn keeps_table_order(command: &Command) -> bool {
+    let is = |word: &Vec<u8>, name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let nothing = |pair: &[Vec<u8>]| {
+        let seen = pair[1].iter().take_while(|&&byte| byte != 0);
+        is(&pair[0], "BY") && !seen.into_iter().any(|&byte| byte == b'*')
+    };
+    (is(&command[0], "SORT") || is(&command[0], "SORT_RO"))
+        && command.get(1).is_some_and(|key| key.starts_with(b"set:"))
+        && command.windows(2).any(nothing)
+        && !command.iter().any(|word| is(word, "STORE"))
 }

@@ -1,6 +1,7 @@
 //! The known differences: the commands whose replies cannot be the same word for word, how far they
 //! must still agree, and why. Every command that is not listed must answer exactly as Redis does.
 
+use super::chance::can_agree;
 use super::resp::Wire;
 
 /// How far two replies must agree.
@@ -10,6 +11,13 @@ pub(crate) enum Agreement {
     Exact,
     /// The same elements in any order.
     Unordered,
+    /// The same elements; in the same order where the server's are ascending integers and too many for
+    /// that to be chance, for then it holds them in order.
+    Members,
+    /// Members that each side chose from the same set.
+    Drawn,
+    /// As [`Drawn`](Self::Drawn), and removed; [`Pair`](super::pair::Pair) lets both remove the same.
+    Popped,
     /// The same pairs in any order: fields with their values, members with their scores.
     UnorderedPairs,
     /// The same elements (or pairs), in the same order if the server holds the hash as a `listpack`.
@@ -78,26 +86,38 @@ const KNOWN: &[Known] = &[
     Known {
         name: "SMEMBERS",
         when: When::Always,
-        agreement: Agreement::Unordered,
+        agreement: Agreement::Members,
         reason: "the order of a hash table is the order of its hashes",
     },
     Known {
         name: "SINTER",
         when: When::Always,
-        agreement: Agreement::Unordered,
+        agreement: Agreement::Members,
         reason: "the order of a hash table is the order of its hashes",
     },
     Known {
         name: "SUNION",
         when: When::Always,
-        agreement: Agreement::Unordered,
+        agreement: Agreement::Members,
         reason: "the order of a hash table is the order of its hashes",
     },
     Known {
         name: "SDIFF",
         when: When::Always,
-        agreement: Agreement::Unordered,
+        agreement: Agreement::Members,
         reason: "the order of a hash table is the order of its hashes",
+    },
+    Known {
+        name: "SRANDMEMBER",
+        when: When::Always,
+        agreement: Agreement::Drawn,
+        reason: "a random choice",
+    },
+    Known {
+        name: "SPOP",
+        when: When::Always,
+        agreement: Agreement::Popped,
+        reason: "a random choice",
     },
     Known {
         name: "HKEYS",
@@ -359,6 +379,14 @@ impl Agreement {
                 }
                 _ => redis == ours,
             },
+            Self::Members => match (redis, ours) {
+                (Wire::Array(left), Wire::Array(right)) => {
+                    let same = sorted_texts(left) == sorted_texts(right);
+                    same && (!is_ordered(left) || left == right)
+                }
+                _ => redis == ours,
+            },
+            Self::Drawn | Self::Popped => can_agree(redis, ours),
             Self::UnorderedPairs => match (redis, ours) {
                 (Wire::Array(left), Wire::Array(right)) => {
                     sorted_pairs(left) == sorted_pairs(right)
@@ -435,6 +463,17 @@ fn without(subcommand: &str, lines: &[Wire]) -> Wire {
     Wire::Array(kept.map(|(_, line)| line.clone()).collect())
 }
 
+/// Whether these are integers in ascending order, and not by chance.
+fn is_ordered(items: &[Wire]) -> bool {
+    const BY_CHANCE_MAX: usize = 12;
+    let number = |item: &Wire| match item {
+        Wire::Bulk(text) => std::str::from_utf8(text).ok()?.parse::<i64>().ok(),
+        _ => None,
+    };
+    let numbers: Option<Vec<i64>> = items.iter().map(number).collect();
+    items.len() > BY_CHANCE_MAX && numbers.is_some_and(|numbers| numbers.is_sorted())
+}
+
 fn sorted_texts(items: &[Wire]) -> Vec<String> {
     let mut texts: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
     texts.sort();
@@ -491,6 +530,12 @@ fn agreements_tell_like_from_unlike() {
     let array = |items: &[&Wire]| Wire::Array(items.iter().copied().cloned().collect());
     assert!(keys.holds(&array(&[&one, &two]), &array(&[&two, &one])));
     assert!(!keys.holds(&array(&[&one, &two]), &array(&[&two, &two])));
+    let members = agreement(&["SMEMBERS", "k"]);
+    let numbers = |ints: &mut dyn Iterator<Item = i32>| {
+        Wire::Array(ints.map(|n| Wire::Bulk(n.to_string().into())).collect())
+    };
+    let (up, down) = (numbers(&mut (0..20)), numbers(&mut (0..20).rev()));
+    assert!(members.holds(&down, &up) && !members.holds(&up, &down));
     let at = agreement(&["EXPIRETIME", "k"]);
     assert!(at.holds(&int(1_800_000_001), &int(1_800_000_000)));
     assert!(!at.holds(&int(5_000_000_001), &int(5_000_000_000)));

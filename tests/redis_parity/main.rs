@@ -14,6 +14,8 @@
     reason = "every reply that is not the expected one is a failure"
 )]
 
+mod chance;
+mod connections;
 mod families;
 mod geo;
 mod grammar;
@@ -26,8 +28,11 @@ mod resp;
 mod rng;
 mod sequences;
 mod server;
+mod set;
+mod sort;
 mod table;
 mod zset;
+mod zset_range;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -38,7 +43,8 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 7;
+const TESTS: usize = 13;
+const TESTS: usize = 12;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -143,6 +149,11 @@ fn hyperloglog_streams_match() {
 }
 
 #[test]
+fn set_streams_match() {
+    stream_family(&set::FAMILY);
+}
+
+#[test]
 fn list_streams_match() {
     stream_family(&lists::FAMILY);
 }
@@ -155,6 +166,29 @@ fn zset_streams_match() {
 #[test]
 fn geo_streams_match() {
     stream_family(&geo::FAMILY);
+}
+
+#[test]
+fn zset_range_streams_match() {
+    stream_family(&zset_range::FAMILY);
+}
+
+#[test]
+fn sort_streams_match() {
+    stream_family(&sort::FAMILY);
+}
+
+#[test]
+fn session_streams_match() {
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS);
+    connections::sessions(commands, env_number("NACRE_PARITY_SEED", 1));
+}
+
+#[test]
+fn blocking_streams_match() {
+    // Each step waits for both sides to come to rest.
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS / 2);
+    connections::blocking(commands, env_number("NACRE_PARITY_SEED", 1));
 }
 
 #[test]

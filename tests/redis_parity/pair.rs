@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nacredb::{Db, Error, ManualClock, Reply};
 
+use super::chance::{drawn, popped};
 use super::known::{Agreement, agreement, as_text, number, scan_reply};
 use super::resp::{Client, Wire, quoted};
 
@@ -239,6 +240,14 @@ impl Pair {
                     Err((redis, ours))
                 }
             }
+            (Agreement::Drawn, _, _) => match drawn(self, command, &redis, &ours) {
+                true => Ok(()),
+                false => Err((redis, ours)),
+            },
+            (Agreement::Popped, _, _) => match popped(self, command, &redis, &ours) {
+                true => Ok(()),
+                false => Err((redis, ours)),
+            },
             (Agreement::HashOrder { .. }, _, _) if redis != ours => {
                 let words: [&[u8]; 3] = [b"OBJECT", b"ENCODING", &command[1]];
                 let encoding = self.ask_redis(&words);
@@ -351,6 +360,8 @@ fn batch_end(commands: &[Command], start: usize) -> usize {
                     | Agreement::ExistingKey
                     | Agreement::HashOrder { .. }
                     | Agreement::ChosenFields
+                    | Agreement::Drawn
+                    | Agreement::Popped
             )
     };
     let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];
@@ -395,7 +406,7 @@ fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
 }
 
 /// Our reply as it would go over the wire.
-fn wire(reply: Reply) -> Wire {
+pub(crate) fn wire(reply: Reply) -> Wire {
     match reply {
         Reply::Nil => Wire::Nil,
         Reply::Status(text) => Wire::Status(text.as_bytes().to_vec()),
@@ -412,6 +423,6 @@ fn wire(reply: Reply) -> Wire {
 }
 
 /// An error as one line: what ends a line on the wire becomes a space, as in Redis.
-fn error_line(text: &str) -> Vec<u8> {
+pub(crate) fn error_line(text: &str) -> Vec<u8> {
     text.replace(['\r', '\n'], " ").into_bytes()
 }

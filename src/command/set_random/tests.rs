@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::Db;
-use crate::command::script::{say, script};
+use crate::command::script::{db_at, say, script};
 use crate::prelude::*;
 
 #[test]
@@ -105,4 +105,32 @@ fn repeated_members_that_would_take_too_much_are_refused() {
     db.sadd("s", &[vec![b'x'; 1 << 20]]).unwrap();
     assert_eq!(db.srandmember_repeated("s", 10).unwrap().len(), 10);
     assert_eq!(say(&db, "SRANDMEMBER s -600"), "-ERR value is out of range");
+}
+
+#[test]
+fn few_that_stay_are_a_new_set_with_the_deadline_of_the_old_one() {
+    let (db, _clock) = db_at(1_000);
+    let all: Vec<String> = (0..600).map(|n| n.to_string()).collect();
+    db.sadd("s", &all).unwrap();
+    script(
+        &db,
+        &[
+            ("PEXPIREAT s 5000", ":1"),
+            ("OBJECT ENCODING s", "\"hashtable\""),
+        ],
+    );
+    assert_eq!(db.spop_count("s", 400).unwrap().len(), 400);
+    assert_eq!(say(&db, "OBJECT ENCODING s"), "\"hashtable\"");
+    let popped = db.spop_count("s", 170).unwrap();
+    let different: BTreeSet<_> = popped.iter().collect();
+    assert_eq!((popped.len(), different.len()), (170, 170));
+    assert!(!db.smismember("s", &popped).unwrap().contains(&true));
+    script(
+        &db,
+        &[
+            ("SCARD s", ":30"),
+            ("OBJECT ENCODING s", "\"intset\""),
+            ("PEXPIRETIME s", ":5000"),
+        ],
+    );
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::command::script::script;
 use crate::prelude::*;
-use crate::{Db, SScanOptions};
+use crate::{Db, ElementScanOptions};
 
 #[test]
 fn short_sets_are_answered_whole_and_refusals_are_those_of_redis() {
@@ -50,7 +50,7 @@ fn a_scan_answers_every_member_in_bounded_steps() {
     let (mut cursor, mut calls) = (0, 0);
     loop {
         let (next, members) = db
-            .sscan("s", cursor, SScanOptions::new().count(50))
+            .sscan("s", cursor, ElementScanOptions::new().count(50))
             .unwrap();
         assert!(members.len() < 200, "{} members", members.len());
         seen.extend(members);
@@ -62,10 +62,10 @@ fn a_scan_answers_every_member_in_bounded_steps() {
     }
     assert!(calls > 10 && calls <= 5_000 / 50);
     assert_eq!(seen, all);
-    let options = SScanOptions::new().matching("m12*").count(u64::MAX);
+    let options = ElementScanOptions::new().matching("m12*").count(u64::MAX);
     let (cursor, members) = db.sscan("s", 0, options).unwrap();
     assert_eq!((cursor, members.len()), (0, 111));
     for cursor in [1, u64::MAX, 1 << 63] {
-        db.sscan("s", cursor, SScanOptions::new()).unwrap();
+        db.sscan("s", cursor, ElementScanOptions::new()).unwrap();
     }
 }
