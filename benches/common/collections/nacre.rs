@@ -7,7 +7,7 @@ use nacredb::prelude::*;
 use nacredb::{Reply, RunRead, ScoreBound, Snapshot, ZRange};
 
 use super::{Collections, Kind, Op, Picks, SPAN, Touch, first_score, first_value};
-use super::{pair_weight, sum, weight};
+use super::{chained, pair_weight, sum, weight};
 use crate::common::clock::{Latencies, now};
 use crate::common::data::{Key, key};
 use crate::common::nacre::Nacre;
@@ -49,6 +49,10 @@ fn read<V: RunRead>(view: &V, op: Op, picks: &Picks) -> Option<u64> {
             let element = view.lindex(KEY, at as i64).expect("read");
             weight(&black_box(element.expect("there")))
         }),
+        Op::IndexChained => chained(picks.at.len(), |call| {
+            let element = view.lindex(KEY, picks.at[call] as i64).expect("read");
+            weight(&element.expect("there"))
+        }),
         Op::Range => sum(&picks.at, |&at| elements(view, at)),
         Op::RangeVisit => sum(&picks.at, |&at| {
             let mut total = 0_u64;
@@ -63,6 +67,10 @@ fn read<V: RunRead>(view: &V, op: Op, picks: &Picks) -> Option<u64> {
         }),
         Op::GetVisit => sum(&picks.keys, |field| {
             let value = view.hget_with(KEY, field, weight).expect("read");
+            value.expect("there")
+        }),
+        Op::GetChained => chained(picks.at.len(), |call| {
+            let value = view.hget_with(KEY, picks.keys[call], weight).expect("read");
             value.expect("there")
         }),
         Op::GetAbsent => sum(&picks.fresh, |field| {
@@ -194,7 +202,24 @@ impl Collections for Nacre {
             Op::ZUpdate => sum(picks.keys.iter().zip(&picks.scores), |(member, &score)| {
                 u64::from(db.zadd(KEY, score, member).expect("written"))
             }),
-            _ => return read(db, op, picks),
+            Op::Index
+            | Op::IndexChained
+            | Op::Range
+            | Op::RangeVisit
+            | Op::Get
+            | Op::GetVisit
+            | Op::GetChained
+            | Op::GetAbsent
+            | Op::Contains
+            | Op::ContainsAbsent
+            | Op::Intersect
+            | Op::ZScore
+            | Op::ZRank
+            | Op::ZRange
+            | Op::ZRangeVisit
+            | Op::ZWindow
+            | Op::ZLimit
+            | Op::ZLimitVisit => return read(db, op, picks),
         })
     }
 
