@@ -7,6 +7,7 @@ mod common;
 use std::hash::RandomState;
 
 use common::child::Contestant;
+use common::collections::nacre::NacreSnapshot;
 use common::collections::std_types::{SortedVec, StdTypes};
 use common::collections::{run, serve};
 use common::nacre::Nacre;
@@ -24,5 +25,8 @@ fn main() {
             serve(|| SortedVec::new(hasher()))
         }),
         Contestant::new("nacre", "memory", || serve(Nacre::in_memory)),
+        Contestant::new("nacre, a snapshot", "memory", || {
+            serve(NacreSnapshot::in_memory)
+        }),
     ]);
 }

@@ -71,6 +71,8 @@ impl Kind {
 pub(crate) enum Op {
     /// `LINDEX` at a random place, the element copied.
     Index,
+    /// The same, where the place of each call waits for the last answer.
+    IndexChained,
     /// `LRANGE` of 100 elements from a random place, copied.
     Range,
     /// The same, nothing copied.
@@ -83,6 +85,8 @@ pub(crate) enum Op {
     Get,
     /// The same, nothing copied.
     GetVisit,
+    /// The same, where the field of each call waits for the last answer.
+    GetChained,
     /// `HEXISTS` of a field that is not there.
     GetAbsent,
     /// `HSET` of a field that is there.
@@ -144,7 +148,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const ROWS: [Row; 22] = {
+const ROWS: [Row; 24] = {
     use Kind::{Hash, List, Set, ZSet};
     const TWICE: &str = "2 × std";
     const NEAR: &str = "1.3 × std";
@@ -153,12 +157,14 @@ const ROWS: [Row; 22] = {
     const SOME: usize = 2_000;
     [
         row(Op::Index, List, "index", "LINDEX", MANY, TWICE),
+        row(Op::IndexChained, List, "index-chained", "LINDEX, each after the last", MANY, ""),
         row(Op::Range, List, "range", "LRANGE of 100", SOME, TWICE),
         row(Op::RangeVisit, List, "range-visit", "LRANGE of 100, lent", SOME, TWICE),
         row(Op::PushPop, List, "push-pop", "LPUSH, RPOP", MANY, ""),
         row(Op::SetAt, List, "set-at", "LSET", MANY, ""),
         row(Op::Get, Hash, "get", "HGET", MANY, NEAR),
         row(Op::GetVisit, Hash, "get-visit", "HGET, lent", MANY, NEAR),
+        row(Op::GetChained, Hash, "get-chained", "HGET, lent, each after the last", MANY, ""),
         row(Op::GetAbsent, Hash, "get-absent", "HEXISTS, absent", MANY, ""),
         row(Op::SetField, Hash, "set-field", "HSET", MANY, ""),
         row(Op::Contains, Set, "contains", "SISMEMBER", MANY, NEAR),
@@ -274,6 +280,18 @@ pub(crate) fn pair_weight(member: &[u8], score: f64) -> u64 {
 #[inline]
 pub(crate) fn sum<T>(calls: impl IntoIterator<Item = T>, answer: impl FnMut(T) -> u64) -> u64 {
     calls.into_iter().map(answer).fold(0, u64::wrapping_add)
+}
+
+/// As [`sum`], but which call is next waits for the last answer: the processor cannot begin it early.
+#[inline]
+pub(crate) fn chained(calls: usize, mut answer: impl FnMut(usize) -> u64) -> u64 {
+    let nothing = std::hint::black_box(0_u64);
+    let (mut last, mut total) = (0_u64, 0_u64);
+    for call in 0..calls {
+        last = answer(call + (last & nothing) as usize);
+        total = total.wrapping_add(last);
+    }
+    total
 }
 
 /// A store with collections. Calls that meet an error panic: the bench ends.

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use super::{Collections, Kind, Op, Picks, SPAN, first_score, first_value};
-use super::{pair_weight, sum, weight};
+use super::{chained, pair_weight, sum, weight};
 use crate::common::data::key;
 
 /// Scores here are positive: their bits sort as they do.
@@ -108,6 +108,9 @@ impl<S: BuildHasher + Clone> Collections for StdTypes<S> {
             Op::Index => sum(&picks.at, |&at| {
                 weight(&black_box(self.list[at as usize].clone()))
             }),
+            Op::IndexChained => chained(picks.at.len(), |call| {
+                weight(&black_box(self.list[picks.at[call] as usize].clone()))
+            }),
             Op::Range => sum(spans(), |span| {
                 let answer: Vec<Vec<u8>> = self.list.range(span).cloned().collect();
                 sum(&black_box(answer), |element| weight(element))
@@ -132,6 +135,9 @@ impl<S: BuildHasher + Clone> Collections for StdTypes<S> {
             }),
             Op::GetVisit => sum(&picks.keys, |field| {
                 weight(self.hash.get(field.as_slice()).expect("there"))
+            }),
+            Op::GetChained => chained(picks.at.len(), |call| {
+                weight(self.hash.get(picks.keys[call].as_slice()).expect("there"))
             }),
             Op::GetAbsent => sum(&picks.fresh, |field| {
                 u64::from(self.hash.contains_key(field.as_slice()))
@@ -264,7 +270,22 @@ impl<S: BuildHasher> Collections for SortedVec<S> {
             Op::ZLimitVisit => sum(&picks.scores, |&min| {
                 sum(self.from(min).iter().take(SPAN as usize), visited)
             }),
-            _ => return None,
+            Op::Index
+            | Op::IndexChained
+            | Op::Range
+            | Op::RangeVisit
+            | Op::PushPop
+            | Op::SetAt
+            | Op::Get
+            | Op::GetVisit
+            | Op::GetChained
+            | Op::GetAbsent
+            | Op::SetField
+            | Op::Contains
+            | Op::ContainsAbsent
+            | Op::AddAgain
+            | Op::AddRemove
+            | Op::Intersect => return None,
         })
     }
 }

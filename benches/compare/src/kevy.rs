@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::common::bitmap::Bitmaps;
 use crate::common::collections::{Collections, Kind, Op, Picks, SPAN};
-use crate::common::collections::{first_score, first_value, pair_weight, sum, weight};
+use crate::common::collections::{chained, sum, weight};
+use crate::common::collections::{first_score, first_value, pair_weight};
 use crate::common::data::{first8, key};
 use crate::common::durable::Durable;
 use crate::common::scratch;
@@ -263,6 +264,10 @@ impl Collections for Kevy {
                 let element = store.lindex(KEY, at as i64).expect("read");
                 weight(&black_box(element.expect("there")))
             }),
+            Op::IndexChained => chained(picks.at.len(), |call| {
+                let element = store.lindex(KEY, picks.at[call] as i64).expect("read");
+                weight(&element.expect("there"))
+            }),
             Op::Range => sum(&picks.at, |&at| {
                 let answer = store.lrange(KEY, at as i64, last(at)).expect("read");
                 sum(&black_box(answer), |element| weight(element))
@@ -324,7 +329,9 @@ impl Collections for Kevy {
                 let answer = store.zrange_by_score_limit(KEY, min, max, 0, SPAN as usize);
                 pairs(answer.expect("read"))
             }),
-            Op::RangeVisit | Op::GetVisit | Op::ZRangeVisit | Op::ZLimitVisit => return None,
+            Op::RangeVisit | Op::GetVisit | Op::GetChained | Op::ZRangeVisit | Op::ZLimitVisit => {
+                return None;
+            }
         })
     }
 

@@ -13,6 +13,7 @@ mod redis;
 mod redis_collections;
 
 use common::child::Contestant;
+use common::collections::nacre::NacreSnapshot;
 use common::collections::std_types::{SortedVec, StdTypes};
 use common::nacre::{self, Nacre, WINDOW};
 use common::store::{BareMap, MutexMap, hasher};
@@ -216,6 +217,9 @@ fn run_collections() {
         }),
         Contestant::new("sorted Vec", MEMORY, || serve(|| SortedVec::new(hasher()))),
         Contestant::new("nacre", MEMORY, || serve(Nacre::in_memory)),
+        Contestant::new("nacre, a snapshot", MEMORY, || {
+            serve(NacreSnapshot::in_memory)
+        }),
         Contestant::new("kevy 7", MEMORY, || serve(|| Kevy::new(Log::None))),
         Contestant::new("redis, 100 in a pipeline", SOCKET, || {
             serve(|| Redis::new(None))

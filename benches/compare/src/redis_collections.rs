@@ -227,7 +227,12 @@ impl Collections for Redis {
             Op::ZLimit => self.pipelined_pairs(calls, |redis, call| {
                 by_score(redis, picks.scores[call], b"+inf");
             }),
-            Op::RangeVisit | Op::GetVisit | Op::ZRangeVisit | Op::ZLimitVisit => return None,
+            Op::RangeVisit
+            | Op::IndexChained
+            | Op::GetVisit
+            | Op::GetChained
+            | Op::ZRangeVisit
+            | Op::ZLimitVisit => return None,
         })
     }
 
