@@ -70,7 +70,7 @@ pub(crate) fn popped(pair: &mut Pair, command: &Command, redis: &Wire, ours: &Wi
             && pair.ask_ours(&encoding) != intset
         {
             let deadline = pair.ask_ours(&question("PEXPIRETIME", key, &[]));
-            pair.ask_ours(&question("SUNIONSTORE", key, &[key.clone()]));
+            pair.ask_ours(&question("SUNIONSTORE", key, std::slice::from_ref(key)));
             if let Wire::Int(at_ms @ 0..) = deadline {
                 let at_ms = at_ms.to_string().into_bytes();
                 pair.ask_ours(&question("PEXPIREAT", key, &[at_ms]));

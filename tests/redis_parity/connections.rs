@@ -4,6 +4,11 @@
 //! session on a thread of its own. After each step both sides must have answered the same connections with
 //! the same replies, and the same connections must still wait.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "each connection has a thread of its own"
+)]
+
 use std::fmt::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
