@@ -1,4 +1,4 @@
-//! The sequence behind lists against `VecDeque<Vec<u8>>` in one run.
+//! Lists, and the sequence behind them, against `VecDeque<Vec<u8>>` in one run.
 //!
 //! `cargo bench --bench list -- [items] [repetitions]`. Single thread, items of 16 bytes. CPU
 //! nanoseconds per call, best of the repetitions; for a write under a clone, which has no counterpart,
@@ -24,6 +24,7 @@ mod clock;
 
 use clock::{Latencies, measure, now, resident_bytes};
 use ds::sequence::Sequence;
+use nacredb::{Db, prelude::*};
 
 const ITEM_BYTES: usize = 16;
 const CALLS: usize = 100_000;
@@ -96,6 +97,7 @@ fn main() {
     ends(&mut ours, &mut std, repetitions);
     middle_writes(&mut ours, &mut std, repetitions);
     under_a_clone(ours);
+    commands(&mut std, repetitions);
 }
 
 fn reads(ours: &Sequence, std: &VecDeque<Vec<u8>>, repetitions: usize) {
@@ -264,6 +266,107 @@ fn under_a_clone(mut ours: Sequence) {
             }
             let start = now();
             ours.set(i as u64, &item(i));
+            times.note(start.elapsed());
+        }
+        drop(held);
+        let (median, high) = (times.percentile(0.5), times.percentile(0.99));
+        println!("{name:<36} {median:>10.1} median, {high:.1} at 99 %");
+    }
+}
+
+/// The same through a database in memory, by typed methods.
+fn commands(std: &mut VecDeque<Vec<u8>>, repetitions: usize) {
+    let items = std.len();
+    let db = Db::open_in_memory();
+    for start in (0..items).step_by(1000) {
+        let piece: Vec<[u8; ITEM_BYTES]> = (start..items.min(start + 1000)).map(item).collect();
+        db.rpush("list", &piece).expect("a list");
+    }
+    let middle = (items / 2) as i64;
+    row(
+        "LINDEX in the middle, copied",
+        best(repetitions, CALLS, || {
+            for i in 0..CALLS as i64 {
+                black_box(db.lindex("list", middle + i % 64).expect("a list"));
+            }
+        }),
+        best(repetitions, CALLS, || {
+            for i in 0..CALLS {
+                black_box(std.get(items / 2 + i % 64).cloned());
+            }
+        }),
+    );
+    let mut rng = Rng(4);
+    let places: Vec<usize> = (0..CALLS / 10).map(|_| rng.below(items - 100)).collect();
+    row(
+        "LINDEX at random, copied",
+        best(repetitions, places.len(), || {
+            for &i in &places {
+                black_box(db.lindex("list", i as i64).expect("a list"));
+            }
+        }),
+        best(repetitions, places.len(), || {
+            for &i in &places {
+                black_box(std.get(i).cloned());
+            }
+        }),
+    );
+    row(
+        "LRANGE of 100 in the middle, copied",
+        best(repetitions, places.len(), || {
+            for i in 0..places.len() as i64 {
+                let from = middle + i % 64;
+                black_box(db.lrange("list", from, from + 99).expect("a list"));
+            }
+        }),
+        best(repetitions, places.len(), || {
+            for i in 0..places.len() {
+                let from = items / 2 + i % 64;
+                black_box(std.range(from..from + 100).cloned().collect::<Vec<_>>());
+            }
+        }),
+    );
+    row(
+        "LRANGE of 100 at random, copied",
+        best(repetitions, places.len(), || {
+            for &i in &places {
+                black_box(db.lrange("list", i as i64, i as i64 + 99).expect("a list"));
+            }
+        }),
+        best(repetitions, places.len(), || {
+            for &i in &places {
+                black_box(std.range(i..i + 100).cloned().collect::<Vec<_>>());
+            }
+        }),
+    );
+    row(
+        "LPUSH and RPOP",
+        best(repetitions, CALLS, || {
+            for i in 0..CALLS {
+                db.lpush("list", &[item(i)]).expect("a list");
+                black_box(db.rpop("list").expect("a list"));
+            }
+        }),
+        best(repetitions, CALLS, || {
+            for i in 0..CALLS {
+                std.push_front(item(i).to_vec());
+                black_box(std.pop_back());
+            }
+        }),
+    );
+    for (name, fresh_each) in [
+        ("LSET, one snapshot held", false),
+        ("LSET, a fresh snapshot each time", true),
+    ] {
+        let mut held = db.snapshot().expect("open");
+        let mut times = Latencies::with_capacity(20_000);
+        for _ in 0..20_000 {
+            let i = rng.below(items);
+            if fresh_each {
+                held = db.snapshot().expect("open");
+            }
+            let start = now();
+            db.lset("list", i as i64, item(i)).expect("a list");
             times.note(start.elapsed());
         }
         drop(held);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command;
+use crate::command::blocking::Take;
 use crate::command::reply::Reply;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Usage};
 use crate::command::run::{WriteCall, WriteCommand};
@@ -21,8 +22,10 @@ use crate::storage::os::OsStorage;
 use crate::storage::{CompactionReport, OpenReport};
 use crate::sys::clock::Clock;
 
+mod blocking;
 mod session;
 
+pub use blocking::Blocked;
 pub use session::Session;
 
 /// A database: a handle that clones cheaply and may be used from any thread.
@@ -409,7 +412,7 @@ impl Db {
         self.engine().transaction(self.database, body)
     }
 
-    /// Moves a manual clock forward and removes what has expired.
+    /// Moves a manual clock forward, removes what has expired, and ends the waits whose timeout has passed.
     ///
     /// # Errors
     /// A refusal if the database's clock moves by itself; nothing is changed.
@@ -419,6 +422,7 @@ impl Db {
             return Err(CommandError::Other(text.into()).into());
         }
         self.engine().expire_all();
+        self.engine().end_waits_due();
         Ok(())
     }
 }
@@ -474,5 +478,10 @@ impl Host for Db {
 
     fn database(&self) -> u8 {
         self.database
+    }
+
+    fn block(&self, take: Take, timeout_ms: Option<u64>) -> Result<Reply, Error> {
+        let taken = self.take(&take, timeout_ms)?;
+        Ok(take.reply(taken))
     }
 }

@@ -240,6 +240,10 @@ impl WriteCommand for Add<'_> {
         Keys::One(self.key)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         let entry = tx.entry(self.key);
         let is_missing = entry.is_none();

@@ -520,6 +520,10 @@ impl WriteCommand for Store<'_> {
         Keys::Two(self.to, self.from)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         store(tx, self.to, self.from, |zset| {
             parse(self.args, self.form, zset)
@@ -725,6 +729,10 @@ impl WriteCommand for TypedStore<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::Two(self.to, self.from)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {

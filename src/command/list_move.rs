@@ -7,9 +7,9 @@
 
 use super::args::Args;
 use super::reply::Reply;
-use super::run::{Keys, WriteCommand};
+use super::run::{Host, Keys, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
-use crate::error::CommandError;
+use crate::error::{CommandError, Error};
 use crate::keyspace::{Side, WriteTx};
 use crate::value::ListValue;
 
@@ -64,10 +64,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         redis_complexity: "",
         differences: "",
         example: "LPOP list 2",
-        call: |args, host| {
-            let (pop, is_many) = ListPop::parse(args, Side::Left, "lpop")?;
-            Ok(pop_reply(host.write_raw(&pop)?, is_many))
-        },
+        call: |args, host| pop(args, host, Side::Left, "lpop"),
     },
     CommandSpec {
         name: "RPOP",
@@ -81,10 +78,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         redis_complexity: "",
         differences: "",
         example: "RPOP list",
-        call: |args, host| {
-            let (pop, is_many) = ListPop::parse(args, Side::Right, "rpop")?;
-            Ok(pop_reply(host.write_raw(&pop)?, is_many))
-        },
+        call: |args, host| pop(args, host, Side::Right, "rpop"),
     },
     CommandSpec {
         name: "RPOPLPUSH",
@@ -120,12 +114,17 @@ pub(crate) fn parse_side(args: Args<'_>, at: usize) -> Result<Side, CommandError
     }
 }
 
-/// What `LPOP` and its kin answer: an array only if they were given a count.
-fn pop_reply(popped: Option<Vec<Vec<u8>>>, is_many: bool) -> Reply {
-    match popped {
-        Some(mut elements) if !is_many => elements.pop().into(),
-        popped => popped.into(),
-    }
+/// `LPOP` and `RPOP`: an array only if there is a count.
+fn pop(args: Args<'_>, host: &dyn Host, side: Side, name: &'static str) -> Result<Reply, Error> {
+    let key = args.word(1)?;
+    let count = match args.count() {
+        2 => return host.write(&ListPopOne { key, side }),
+        3 => args.int(2).ok().and_then(|count| u64::try_from(count).ok()),
+        _ => return Err(CommandError::WrongArity(name.into()).into()),
+    };
+    let text = "ERR value is out of range, must be positive";
+    let count = count.ok_or(CommandError::Other(text.into()))?;
+    host.write(&ListPop::new(key, side, count))
 }
 
 /// A key and the elements that were taken from its list.
@@ -167,19 +166,6 @@ impl<'a> ListPop<'a> {
     pub(crate) fn new(key: &'a [u8], side: Side, count: u64) -> Self {
         Self { key, side, count }
     }
-
-    /// The operation, and whether a count asks for an array.
-    fn parse(args: Args<'a>, side: Side, name: &'static str) -> Result<(Self, bool), CommandError> {
-        let key = args.word(1)?;
-        let count = match args.count() {
-            2 => return Ok((Self::new(key, side, 1), false)),
-            3 => args.int(2).ok().and_then(|count| u64::try_from(count).ok()),
-            _ => return Err(CommandError::WrongArity(name.into())),
-        };
-        let text = "ERR value is out of range, must be positive";
-        let count = count.ok_or(CommandError::Other(text.into()))?;
-        Ok((Self::new(key, side, count), true))
-    }
 }
 
 impl WriteCommand for ListPop<'_> {
@@ -198,6 +184,27 @@ impl WriteCommand for ListPop<'_> {
             tx.list_remove(self.key, from, count);
         }
         Ok(Some(elements))
+    }
+}
+
+/// [`ListPop`] of one element, which it answers by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListPopOne<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) side: Side,
+}
+
+impl WriteCommand for ListPopOne<'_> {
+    type Output = Option<Vec<u8>>;
+
+    #[inline]
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(self.key)
+    }
+
+    #[inline]
+    fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError> {
+        tx.list_pop(self.key, self.side)
     }
 }
 

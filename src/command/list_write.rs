@@ -5,7 +5,7 @@
 
 use super::args::{Args, refs};
 use super::list::{clamp, position};
-use super::list_move::{KeyAndElements, ListMove, ListMultiPop, ListPop};
+use super::list_move::{KeyAndElements, ListMove, ListMultiPop, ListPop, ListPopOne};
 use super::reply::Reply;
 use super::run::{Host, Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
@@ -451,7 +451,7 @@ pub trait ListWrite: RunWrite {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     fn lpush<V: AsRef<[u8]>>(&self, key: impl AsRef<[u8]>, elements: &[V]) -> Result<u64, Error> {
-        self.write(Push::new(key.as_ref(), Side::Left, &refs(elements)))
+        push_all(self, key.as_ref(), Side::Left, elements, false)
     }
 
     /// Puts elements at the back of the list at `key`, which is created if it is missing. Returns its
@@ -472,7 +472,7 @@ pub trait ListWrite: RunWrite {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     fn rpush<V: AsRef<[u8]>>(&self, key: impl AsRef<[u8]>, elements: &[V]) -> Result<u64, Error> {
-        self.write(Push::new(key.as_ref(), Side::Right, &refs(elements)))
+        push_all(self, key.as_ref(), Side::Right, elements, false)
     }
 
     /// As [`lpush`](Self::lpush), if there is a list at `key`. Returns its length, 0 if there is none.
@@ -494,7 +494,7 @@ pub trait ListWrite: RunWrite {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     fn lpushx<V: AsRef<[u8]>>(&self, key: impl AsRef<[u8]>, elements: &[V]) -> Result<u64, Error> {
-        self.write(Push::new(key.as_ref(), Side::Left, &refs(elements)).only_if_present())
+        push_all(self, key.as_ref(), Side::Left, elements, true)
     }
 
     /// As [`rpush`](Self::rpush), if there is a list at `key`. Returns its length, 0 if there is none.
@@ -516,7 +516,7 @@ pub trait ListWrite: RunWrite {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     fn rpushx<V: AsRef<[u8]>>(&self, key: impl AsRef<[u8]>, elements: &[V]) -> Result<u64, Error> {
-        self.write(Push::new(key.as_ref(), Side::Right, &refs(elements)).only_if_present())
+        push_all(self, key.as_ref(), Side::Right, elements, true)
     }
 
     /// Removes and returns the first element. `None` if there is no list. Redis: `LPOP`.
@@ -537,7 +537,10 @@ pub trait ListWrite: RunWrite {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     fn lpop(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, Error> {
-        one(self.write(ListPop::new(key.as_ref(), Side::Left, 1)))
+        self.write(ListPopOne {
+            key: key.as_ref(),
+            side: Side::Left,
+        })
     }
 
     /// Removes and returns the last element. `None` if there is no list. Redis: `RPOP`.
@@ -557,7 +560,10 @@ pub trait ListWrite: RunWrite {
     /// # Ok::<(), nacredb::Error>(())
     /// ```
     fn rpop(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, Error> {
-        one(self.write(ListPop::new(key.as_ref(), Side::Right, 1)))
+        self.write(ListPopOne {
+            key: key.as_ref(),
+            side: Side::Right,
+        })
     }
 
     /// Removes and returns up to `count` elements from the front, the first first. `None` if there is no
@@ -839,9 +845,26 @@ pub trait ListWrite: RunWrite {
 
 impl<T: RunWrite> ListWrite for T {}
 
-/// The only element popped.
-fn one(popped: Result<Option<Vec<Vec<u8>>>, Error>) -> Result<Option<Vec<u8>>, Error> {
-    Ok(popped?.and_then(|mut elements| elements.pop()))
+/// Pushes the elements of a typed call; one alone, the common case, needs no list of words.
+fn push_all<T: RunWrite + ?Sized, V: AsRef<[u8]>>(
+    host: &T,
+    key: &[u8],
+    side: Side,
+    elements: &[V],
+    only_if_present: bool,
+) -> Result<u64, Error> {
+    let push = |elements: &[&[u8]]| {
+        host.write(Push {
+            key,
+            side,
+            elements,
+            only_if_present,
+        })
+    };
+    match elements {
+        [one] => push(&[one.as_ref()]),
+        many => push(&refs(many)),
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(crate) mod args;
 pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
+pub(crate) mod blocking;
 pub(crate) mod expire;
 pub(crate) mod geo;
 pub(crate) mod geo_search;
@@ -103,6 +104,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
+    blocking::COMMANDS,
     sort::COMMANDS,
     memory::COMMANDS,
     transaction::COMMANDS,

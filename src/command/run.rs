@@ -5,6 +5,7 @@
 //! hang the public methods on those, so that all three get the same methods from one definition and a
 //! snapshot cannot write. Callers that speak in words go through [`Host`], which can be a `dyn`.
 
+use super::blocking::{Take, TakeNow};
 use super::reply::Reply;
 use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{ReadTx, WriteTx};
@@ -146,6 +147,19 @@ pub(crate) trait Host {
 
     /// The logical database that commands work in.
     fn database(&self) -> u8;
+
+    /// Runs an operation that may wait until there is something to take; no timeout is for ever. Hosts that
+    /// must not wait answer nil.
+    fn block(&self, take: Take, timeout_ms: Option<u64>) -> Result<Reply, Error> {
+        let _waits_not = timeout_ms;
+        let mut taken = None;
+        let now = TakeNow::new(&take);
+        self.write_with(now.keys(), &mut |tx| {
+            taken = now.execute(tx)?;
+            Ok(())
+        })?;
+        Ok(take.reply(taken))
+    }
 
     /// Takes a step of the caller's own transaction. Only a session has one.
     fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {

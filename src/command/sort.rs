@@ -488,6 +488,10 @@ impl WriteCommand for SortStore<'_> {
         }
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         let read = tx.as_read();
         let elements = sorted(&read, self.from, self.options, true)?;

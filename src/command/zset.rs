@@ -17,6 +17,10 @@ use crate::value::zset::{LexBound, ScoreBound, ZSetValue};
 const READS: &[Flag] = &[Flag::ReadOnly, Flag::Fast];
 
 /// What every row of this family has in common.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a row is a table's line, told column by column"
+)]
 pub(super) const fn row(
     name: &'static str,
     arity: i32,
@@ -187,6 +191,9 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
     },
 ];
 
+/// A member of a sorted set and its score.
+pub type ScoredMember = (Vec<u8>, f64);
+
 /// A score as Redis prints it.
 pub(super) fn score_reply(score: f64) -> Reply {
     let mut text = Vec::new();
@@ -199,7 +206,7 @@ pub(super) fn score_or_nil(score: Option<f64>) -> Reply {
 }
 
 /// Members and scores in turn.
-pub(super) fn scored(members: impl IntoIterator<Item = (Vec<u8>, f64)>) -> Reply {
+pub(super) fn scored(members: impl IntoIterator<Item = ScoredMember>) -> Reply {
     let pairs = members.into_iter();
     let replies = pairs.flat_map(|(member, score)| [Reply::Bulk(member), score_reply(score)]);
     Reply::Array(replies.collect())
@@ -365,7 +372,7 @@ struct ZScan<'a> {
 }
 
 impl ReadCommand for ZScan<'_> {
-    type Output = (u64, Vec<(Vec<u8>, f64)>);
+    type Output = (u64, Vec<ScoredMember>);
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
@@ -617,7 +624,7 @@ pub trait ZSetRead: RunRead {
         key: impl AsRef<[u8]>,
         cursor: u64,
         options: ElementScanOptions<'_>,
-    ) -> Result<(u64, Vec<(Vec<u8>, f64)>), Error> {
+    ) -> Result<(u64, Vec<ScoredMember>), Error> {
         self.read(ZScan {
             key: key.as_ref(),
             cursor,

@@ -561,6 +561,10 @@ impl WriteCommand for Store<'_> {
         }
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         let mut found = Copied::default();
         for (member, score) in self.combine.run(&tx.as_read())? {

@@ -464,6 +464,10 @@ impl WriteCommand for Store<'_> {
         Keys::Two(self.to, self.from)
     }
 
+    fn needs_memory(&self) -> bool {
+        true
+    }
+
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         let mut found = Copied::default();
         if let Some(entry) = tx.entry(self.from) {

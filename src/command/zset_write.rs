@@ -8,7 +8,7 @@ use super::args::{Args, check_words, refs};
 use super::reply::Reply;
 use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag};
-use super::zset::{SCORES, Side, row, score_or_nil, scored, zset_at};
+use super::zset::{SCORES, ScoredMember, Side, row, score_or_nil, scored, zset_at};
 use crate::error::{CommandError, Error};
 use crate::keyspace::WriteTx;
 use crate::value::number::{parse_double, parse_i64};
@@ -96,7 +96,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
     ),
 ];
 
-fn pop(popped: Option<Vec<(Vec<u8>, f64)>>) -> Result<Reply, Error> {
+fn pop(popped: Option<Vec<ScoredMember>>) -> Result<Reply, Error> {
     Ok(scored(popped.unwrap_or_default()))
 }
 
@@ -225,7 +225,7 @@ impl<'a> ZAddWords<'a> {
             index += 1;
         }
         let words = args.rest(index);
-        if words.is_empty() || words.len() % 2 != 0 {
+        if words.is_empty() || !words.len().is_multiple_of(2) {
             return Err(CommandError::Syntax);
         }
         options.check()?;
@@ -261,6 +261,10 @@ impl WriteCommand for ZAdd<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<ZAdded, CommandError> {
@@ -299,6 +303,10 @@ impl WriteCommand for ZAddIncr<'_> {
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
+    }
+
+    fn needs_memory(&self) -> bool {
+        true
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Option<f64>, CommandError> {
@@ -386,7 +394,7 @@ fn positive(word: &[u8]) -> Result<u64, CommandError> {
 
 impl WriteCommand for ZSetPop<'_> {
     /// What was popped, the first to go first; `None` if the key is missing.
-    type Output = Option<Vec<(Vec<u8>, f64)>>;
+    type Output = Option<Vec<ScoredMember>>;
 
     fn keys(&self) -> Keys<'_> {
         Keys::One(self.key)
@@ -589,7 +597,7 @@ pub trait ZSetWrite: RunWrite {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "ZPOPMIN")]
-    fn zpop_min(&self, key: impl AsRef<[u8]>, count: u64) -> Result<Vec<(Vec<u8>, f64)>, Error> {
+    fn zpop_min(&self, key: impl AsRef<[u8]>, count: u64) -> Result<Vec<ScoredMember>, Error> {
         let popped = self.write(ZSetPop {
             key: key.as_ref(),
             side: Side::Min,
@@ -616,7 +624,7 @@ pub trait ZSetWrite: RunWrite {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "ZPOPMAX")]
-    fn zpop_max(&self, key: impl AsRef<[u8]>, count: u64) -> Result<Vec<(Vec<u8>, f64)>, Error> {
+    fn zpop_max(&self, key: impl AsRef<[u8]>, count: u64) -> Result<Vec<ScoredMember>, Error> {
         let popped = self.write(ZSetPop {
             key: key.as_ref(),
             side: Side::Max,

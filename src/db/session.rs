@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 
 use super::Db;
 use crate::command;
+use crate::command::blocking::Take;
 use crate::command::reply::Reply;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
 use crate::command::run::{Step, Usage, WriteCall, WriteCommand};
@@ -326,6 +327,12 @@ impl Host for Running<'_> {
 
     fn database(&self) -> u8 {
         self.database.get()
+    }
+
+    fn block(&self, take: Take, timeout_ms: Option<u64>) -> Result<Reply, Error> {
+        self.db
+            .database(self.database.get())?
+            .block(take, timeout_ms)
     }
 
     fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {

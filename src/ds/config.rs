@@ -56,21 +56,18 @@ const _: () = {
     assert!(CHUNK_ITEM_MAX < 1 << 14 && SEQUENCE_FANOUT >= 4);
 };
 
-/// The longest block of a skip list, in bytes: copied whole by the first write under a clone.
-pub(crate) const BLOCK_BYTES_MAX: usize = if SMALL { 192 } else { 2048 };
-
-/// Blocks of a skip list grow by this many bytes.
-pub(crate) const BLOCK_STEP: usize = if SMALL { 32 } else { 256 };
+/// The longest block of a skip list, in steps: copied whole by the first write under a clone.
+pub(crate) const BLOCK_STEPS_MAX: usize = if SMALL { 4 } else { 8 };
 
 /// The most children of a branch of a skip list: a copied branch counts a reference for each.
-pub(crate) const FANOUT: usize = if SMALL { 8 } else { 32 };
+pub(crate) const FANOUT: usize = if SMALL { 8 } else { 48 };
 
 /// How much of a member a branch of a skip list keeps; equal scores with longer common beginnings cost
 /// a look into a block for each comparison.
 pub(crate) const PREFIX_BYTES: usize = if SMALL { 3 } else { 22 };
 
 const _: () = {
-    assert!(BLOCK_BYTES_MAX <= 1 << 14 && BLOCK_STEP >= 32 && BLOCK_BYTES_MAX >= 6 * BLOCK_STEP);
+    assert!(BLOCK_STEPS_MAX <= MAX_STEPS && BLOCK_STEPS_MAX * STEP >= 4 * LINE);
     assert!(FANOUT >= 8 && FANOUT.is_multiple_of(4) && PREFIX_BYTES <= 255);
     assert!(STEP.is_power_of_two() && STEP >= LINE && MAX_STEPS <= 16 && INNER_BITS_MAX <= 6);
     assert!(MAX_GROUPS >= 1 && MAX_PAGE <= 1 << 15);

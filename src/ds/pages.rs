@@ -346,6 +346,12 @@ impl<T> NodePtr<T> {
         prefetch_lines(self.base(), 1);
     }
 
+    /// Asks for the first `lines` lines of the node, as far as it has them, ahead of their use.
+    #[inline]
+    pub(crate) fn prefetch_front(&self, lines: usize) {
+        prefetch_lines(self.base(), lines.min(self.allocated_bytes() / LINE));
+    }
+
     /// Asks for all of the node ahead of its use.
     #[inline]
     pub(crate) fn prefetch_all(&self) {

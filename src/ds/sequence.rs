@@ -224,6 +224,44 @@ impl Sequence {
         })
     }
 
+    /// Removes the first item and answers a copy of it. Amortised O(1).
+    pub(crate) fn pop_front(&mut self) -> Option<Vec<u8>> {
+        self.pop(End::First)
+    }
+
+    /// Removes the last item and answers a copy of it. Amortised O(1).
+    pub(crate) fn pop_back(&mut self) -> Option<Vec<u8>> {
+        self.pop(End::Last)
+    }
+
+    fn pop(&mut self, end: End) -> Option<Vec<u8>> {
+        if self.end_mut(end).is_none() {
+            self.hold(end, 1);
+        }
+        let is_alone = self.tree.is_empty();
+        if let Some(chunk) = self.end_mut(end) {
+            let at = match end {
+                End::First => 0,
+                End::Last => chunk.count() - 1,
+            };
+            let item = chunk.get(at).to_vec();
+            cut(self.end_mut(end), at as u64, at as u64 + 1, is_alone);
+            self.len -= 1;
+            if end == End::First {
+                self.front_len -= 1;
+            }
+            return Some(item);
+        }
+        // A long item, or the few that a list has at its other end.
+        let at = match end {
+            End::First => 0,
+            End::Last => self.len.checked_sub(1)?,
+        };
+        let item = self.get(at)?.to_vec();
+        self.remove(at, 1);
+        Some(item)
+    }
+
     fn push(&mut self, end: End, item: &[u8]) {
         self.len += 1;
         if item.len() > CHUNK_ITEM_MAX {

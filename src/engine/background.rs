@@ -23,6 +23,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) enum Job {
     /// Look at the compaction's state: something was asked of it.
     Compact,
+    /// See how long it may sleep: somebody waits until a time.
+    Look,
     /// End.
     Stop,
 }
@@ -57,6 +59,11 @@ impl Background {
             *last = Some(Stopwatch::start());
         }
         due
+    }
+
+    /// Lets the thread look at what is due.
+    pub(crate) fn look(&self) {
+        self.ask(Job::Look);
     }
 
     /// Whether the thread runs.
@@ -103,7 +110,11 @@ impl Engine {
 
     /// The bounded part of the thread's work, also done between two blocks of a compaction.
     pub(crate) fn tick(&self) {
-        if self.clock.runs_by_itself() && self.background.tick_is_due() {
+        if !self.clock.runs_by_itself() {
+            return;
+        }
+        self.end_waits_due();
+        if self.background.tick_is_due() {
             self.expire_some();
         }
     }
@@ -125,9 +136,10 @@ impl Engine {
 
 fn run(engine: &Arc<Engine>) {
     loop {
-        match engine.background.receiver.recv_timeout(TICK) {
+        let sleep = engine.next_wait_end().map_or(TICK, |left| left.min(TICK));
+        match engine.background.receiver.recv_timeout(sleep) {
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            Ok(Job::Compact) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Job::Compact | Job::Look) | Err(RecvTimeoutError::Timeout) => {}
         }
         engine.tick();
         engine.compact_if_due();

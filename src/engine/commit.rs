@@ -10,6 +10,7 @@ use std::cell::Cell;
 
 use super::Engine;
 use super::lock::{Inside, Locked};
+use super::waiters::Waits;
 use crate::command::run::Keys;
 use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{
@@ -38,6 +39,8 @@ pub(crate) struct Pending {
     /// Why it has none although it should.
     pub(crate) refused: Option<StorageError>,
     pub(crate) dropped: Vec<Dropped>,
+    /// What there is to do for those who wait, if anybody does.
+    pub(crate) waits: Option<Box<Waits>>,
 }
 
 /// Poisons the engine unless it is forgotten, which everything but a panic does.
@@ -139,8 +142,9 @@ impl Engine {
         let read_clock = || self.clock.now_ms();
         let (result, pending) = if let Keys::One(key) = *keys {
             let hash = self.layout.hash(key);
-            let mut slot = self.lock_to_write(self.layout.shard_of(hash))?;
-            let ran = self.execute(
+            let index = self.layout.shard_of(hash);
+            let mut slot = self.lock_to_write(index)?;
+            let mut ran = self.execute(
                 database,
                 ReachMut::One {
                     shard: &mut slot.shard,
@@ -149,12 +153,19 @@ impl Engine {
                 &read_clock,
                 call,
             );
+            if ran.1.waits.is_some() {
+                self.serve_under(&mut ran.1, &mut OneShard(&mut slot.shard), &[index]);
+            }
             self.notice_deadlines(slot.shard.table(database));
             self.account(&mut slot);
             ran
         } else {
             let mut locked = self.lock_many_to_write(self.shards_of(keys))?;
-            let ran = self.execute(database, ReachMut::Many(&mut locked), &read_clock, call);
+            let mut ran = self.execute(database, ReachMut::Many(&mut locked), &read_clock, call);
+            if ran.1.waits.is_some() {
+                let indexes = locked.indexes().to_vec();
+                self.serve_under(&mut ran.1, &mut locked, &indexes);
+            }
             self.notice_deadlines_in(&locked);
             locked.slots_mut().for_each(|(_, slot)| self.account(slot));
             ran
@@ -180,7 +191,7 @@ impl Engine {
 
     /// Runs a call over locked shards and places its effects in the log.
     #[inline]
-    fn execute<R>(
+    pub(super) fn execute<R>(
         &self,
         database: u8,
         mut reach: ReachMut<'_>,
@@ -220,10 +231,11 @@ impl Engine {
     /// locked.
     #[inline]
     pub(crate) fn log_batch(&self, batch: Batch, after: Reach<'_>) -> Pending {
+        let mut waits = None;
         let appended = if batch.count == 0 || !batch.recording {
             Ok(None)
         } else if self.observers.any() {
-            self.append_observed(&batch, after)
+            self.append_observed(&batch, after, &mut waits)
         } else if let Some(log) = self.log() {
             self.append(log, &batch)
                 .map(|appended| Some(appended.end_lsn))
@@ -241,6 +253,22 @@ impl Engine {
             end_lsn,
             refused,
             dropped: batch.dropped,
+            waits,
+        }
+    }
+
+    /// Serves those who wait for what a commit has made ready. The shards of these numbers, which it changed,
+    /// are still locked.
+    #[cold]
+    pub(super) fn serve_under(
+        &self,
+        pending: &mut Pending,
+        shards: &mut dyn ShardSourceMut,
+        indexes: &[usize],
+    ) {
+        if let Some(waits) = &mut pending.waits {
+            let holds = |index| indexes.contains(&index);
+            self.serve_locked(waits, shards, &holds, &mut pending.dropped);
         }
     }
 
@@ -262,11 +290,15 @@ impl Engine {
         }
     }
 
-    /// Frees what was replaced and waits for the acknowledgement. No shard is locked.
+    /// Frees what was replaced, serves whoever waited for this, and waits for the acknowledgement. No shard
+    /// is locked.
     #[inline]
     pub(crate) fn finish(&self, pending: Pending) -> Result<(), StorageError> {
         if !pending.dropped.is_empty() {
             pending.dropped.into_iter().for_each(free);
+        }
+        if let Some(waits) = pending.waits {
+            self.finish_waits(*waits);
         }
         match (pending.end_lsn, pending.refused) {
             (Some(end_lsn), _) => self.acknowledge(end_lsn),

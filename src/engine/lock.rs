@@ -118,6 +118,11 @@ impl Locked<'_> {
         }
     }
 
+    /// The numbers of the shards, ascending.
+    pub(crate) fn indexes(&self) -> &[usize] {
+        &self.indexes
+    }
+
     /// Every locked slot with its number.
     pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = (usize, &mut Slot)> {
         let slots = self.guards.iter_mut().map(|guard| &mut **guard);

@@ -20,6 +20,7 @@ pub(crate) mod stats;
 pub(crate) mod syncer;
 pub(crate) mod transaction;
 pub(crate) mod uses;
+pub(crate) mod waiters;
 pub(crate) mod watch;
 
 use std::sync::{Arc, Weak};
@@ -238,7 +239,7 @@ impl Engine {
     }
 
     #[cold]
-    fn refusal(&self) -> StorageError {
+    pub(super) fn refusal(&self) -> StorageError {
         match &*self.poison.read() {
             Some(what) => StorageError::Poisoned {
                 what: what.clone().into(),
@@ -254,6 +255,8 @@ impl Engine {
         let _closed_stays_closed =
             self.state
                 .compare_exchange(OPEN, POISONED, Ordering::AcqRel, Ordering::Acquire);
+        drop(poison);
+        self.end_all_waits();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -288,6 +291,7 @@ impl Engine {
         let open = self
             .state
             .compare_exchange(OPEN, CLOSED, Ordering::AcqRel, Ordering::Acquire);
+        self.end_all_waits();
         self.refuse_compactions();
         self.stop_syncer();
         // A poisoned handle's log is sound: it holds whole changes only.

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::Engine;
+use super::waiters::{Waiters, Waits};
 use super::watch::Watches;
 use crate::effect::codec;
 use crate::error::StorageError;
@@ -61,6 +62,8 @@ pub(crate) struct Observers {
     feeds: Mutex<Vec<Arc<dyn Feed>>>,
     /// Keys that sessions watch.
     pub(super) watches: Watches,
+    /// Whoever waits for something to take.
+    pub(crate) waiters: Waiters,
     /// Where the log would end, if there is none: bytes handed over so far.
     memory_lsn: AtomicU64,
 }
@@ -118,12 +121,14 @@ impl Engine {
     }
 
     /// Places a batch in the log, if there is one, and hands it to the observers. The shards it changed,
-    /// `after`, are still locked.
+    /// `after`, are still locked. Tells what it leaves to do for those
+    /// who wait.
     #[cold]
     pub(super) fn append_observed(
         &self,
         batch: &Batch,
         after: Reach<'_>,
+        waits: &mut Option<Box<Waits>>,
     ) -> Result<Option<u64>, StorageError> {
         let observers = &self.observers;
         let feeds =
@@ -151,6 +156,7 @@ impl Engine {
         observers
             .watches
             .committed(&committed, after, &self.layout, &now_ms);
+        *waits = observers.waiters.ready(&committed);
         Ok(logged)
     }
 }

@@ -22,6 +22,8 @@ pub struct Stats {
     pub max_memory_bytes: Option<u64>,
     /// Keys evicted since the database was opened.
     pub evicted_keys: u64,
+    /// Calls that wait for something to take, as [`Db::blpop`](crate::Db::blpop) does.
+    pub blocked_calls: u64,
     /// Figures of the file; `None` in memory.
     pub file: Option<FileStats>,
 }
@@ -83,6 +85,7 @@ impl Engine {
             memory_bytes,
             max_memory_bytes: self.memory.limit(),
             evicted_keys: self.memory.evicted_keys.load(Ordering::Relaxed),
+            blocked_calls: self.observers.waiters.count() as u64,
             file,
         })
     }

@@ -233,7 +233,13 @@ impl Transaction<'_> {
         }
         engine.notice_deadlines_in(&locked);
         let written = engine.tracks_uses().then(|| batch.bytes.clone());
-        let pending = engine.log_batch(batch, Reach::Many(&locked));
+        let mut pending = engine.log_batch(batch, Reach::Many(&locked));
+        if pending.waits.is_some() {
+            let indexes = locked.indexes().to_vec();
+            engine.serve_under(&mut pending, &mut locked, &indexes);
+            let slots = locked.slots_mut();
+            slots.for_each(|(_, slot)| engine.account(slot));
+        }
         drop(locked);
         if let Some(written) = written {
             engine.note_written(&written);

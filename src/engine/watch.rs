@@ -17,10 +17,9 @@ use parking_lot::Mutex;
 
 use super::Engine;
 use super::observe::Committed;
-use crate::ds::hash_trie::NO_DEADLINE;
 use crate::effect::Effect;
 use crate::error::StorageError;
-use crate::keyspace::{DATABASES, Layout, Reach, Table, has_expired};
+use crate::keyspace::{DATABASES, Entry, Layout, Reach, Table, has_expired};
 
 /// What a watched key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,19 +29,18 @@ enum Held {
     /// Something that had expired already.
     Expired,
     /// A value, until this time.
-    Value { expires_at_ms: u64 },
+    Value { expires_at_ms: Option<u64> },
 }
 
 impl Held {
     fn at(table: &Table, layout: &Layout, key: &[u8], now_ms: u64) -> Self {
         match table.keys().get(layout.hash(key), key) {
             None => Self::Missing,
-            Some(entry) if entry.expires_at_ms == NO_DEADLINE => Self::Value {
-                expires_at_ms: NO_DEADLINE,
-            },
-            Some(entry) if has_expired(entry.expires_at_ms, now_ms) => Self::Expired,
-            Some(entry) => Self::Value {
-                expires_at_ms: entry.expires_at_ms,
+            Some(entry) => match Entry::new(entry) {
+                entry if entry.is_expired(now_ms) => Self::Expired,
+                entry => Self::Value {
+                    expires_at_ms: entry.expires_at_ms(),
+                },
             },
         }
     }
@@ -165,8 +163,10 @@ impl Watch {
             own.next().map(|interest| interest.held)
         };
         let has_expired = |place: &Place| match own(place) {
-            Some(Held::Value { expires_at_ms }) => has_expired(expires_at_ms, now_ms),
-            Some(Held::Missing | Held::Expired) | None => false,
+            Some(Held::Value {
+                expires_at_ms: Some(at_ms),
+            }) => has_expired(at_ms, now_ms),
+            Some(_) | None => false,
         };
         self.is_touched() || self.places.iter().any(has_expired)
     }

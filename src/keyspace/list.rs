@@ -125,6 +125,38 @@ impl WriteTx<'_> {
         }
     }
 
+    /// Removes the element at this end of the list at `key`, and the key with the last, and answers it;
+    /// `None` if there is no list.
+    ///
+    /// # Errors
+    /// If `key` holds another type; nothing is changed.
+    pub(crate) fn list_pop(
+        &mut self,
+        key: &[u8],
+        side: Side,
+    ) -> Result<Option<Vec<u8>>, CommandError> {
+        let len = self.list_len(key)?;
+        if len == 0 {
+            return Ok(None);
+        }
+        let (table, hash) = self.at(key);
+        let element = table.edit(hash, key, |value| match (value, side) {
+            (Value::List(list), Side::Left) => list.pop_front(),
+            (Value::List(list), Side::Right) => list.pop_back(),
+            _ => None,
+        });
+        let index = match side {
+            Side::Left => 0,
+            Side::Right => len - 1,
+        };
+        let count = 1;
+        self.batch.record(&Effect::ListRemove { key, index, count });
+        if len == 1 {
+            self.erase(key);
+        }
+        Ok(element.flatten())
+    }
+
     /// Replaces the element at `index` of the list at `key`.
     pub(crate) fn list_set(&mut self, key: &[u8], index: u64, value: &[u8]) {
         let (table, hash) = self.at(key);

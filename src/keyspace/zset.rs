@@ -109,6 +109,7 @@ impl WriteTx<'_> {
         self.upsert_value(key, fresh, |value| {
             let zset = zset_of(value);
             for &(score, member) in items {
+                zset.prefetch(member, score);
                 let old = zset.score(member);
                 if let Some(score) = choose(old, score)
                     && old.is_none_or(|old| old != score)

@@ -59,6 +59,18 @@ impl ListValue {
         Arc::make_mut(&mut self.sequence).push_back(element);
     }
 
+    /// Removes the first element and answers it. Amortised O(1), and the copy.
+    #[inline]
+    pub(crate) fn pop_front(&mut self) -> Option<Vec<u8>> {
+        Arc::make_mut(&mut self.sequence).pop_front()
+    }
+
+    /// Removes the last element and answers it. Amortised O(1), and the copy.
+    #[inline]
+    pub(crate) fn pop_back(&mut self) -> Option<Vec<u8>> {
+        Arc::make_mut(&mut self.sequence).pop_back()
+    }
+
     /// Puts an element in front of the one at `index`; at the end if there is none. O(log n).
     pub(crate) fn insert(&mut self, index: u64, element: &[u8]) {
         Arc::make_mut(&mut self.sequence).insert(index, element);

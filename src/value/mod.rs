@@ -90,7 +90,7 @@ impl Value {
             Self::List(list) => list.len() == 0,
             Self::Hash(hash) => hash.is_empty(),
             Self::Set(set) => set.len() == 0,
-            Self::SortedSet(zset) => zset.len() == 0,
+            Self::SortedSet(zset) => zset.is_empty(),
         }
     }
 }

@@ -297,6 +297,16 @@ impl LongDouble {
         Self(self.0.add_r(other.0, Round::NearestTiesToEven).value)
     }
 
+    /// So many seconds as milliseconds, rounded up; `None` if they do not fit.
+    pub(crate) fn to_ceil_millis(self) -> Option<i64> {
+        let thousand = X87DoubleExtended::from_u128(1000).value;
+        let millis = self.0.mul_r(thousand, Round::NearestTiesToEven).value;
+        let mut exact = false;
+        let StatusAnd { status, value } = millis.to_i128_r(64, Round::TowardPositive, &mut exact);
+        let fits = !status.contains(Status::INVALID_OP);
+        fits.then(|| i64::try_from(value).ok()).flatten()
+    }
+
     /// Whether it is neither infinite nor a NaN.
     pub(crate) fn is_finite(self) -> bool {
         self.0.is_finite()

@@ -330,9 +330,18 @@ impl ZSetValue {
         limits: &EncodingLimits,
         hasher: &RandomState,
     ) -> Option<f64> {
+        self.prefetch(member, score);
         let old = self.score(member);
         self.replace(member, old, score, limits, hasher);
         old
+    }
+
+    /// Asks for the memory that a member with this score is going to be in, which the search for its old
+    /// score then overlaps with.
+    pub(crate) fn prefetch(&self, member: &[u8], score: f64) {
+        if self.0.table.is_some() {
+            self.0.list.prefetch(key_of(score), member);
+        }
     }
 
     /// As [`insert`](Self::insert), where the member is known to have the score `old`, or to be missing.

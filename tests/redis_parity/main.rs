@@ -15,6 +15,7 @@
 )]
 
 mod chance;
+mod connections;
 mod families;
 mod geo;
 mod grammar;
@@ -43,6 +44,7 @@ use server::RedisServer;
 
 /// How many tests need the server.
 const TESTS: usize = 13;
+const TESTS: usize = 12;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -174,6 +176,19 @@ fn zset_range_streams_match() {
 #[test]
 fn sort_streams_match() {
     stream_family(&sort::FAMILY);
+}
+
+#[test]
+fn session_streams_match() {
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS);
+    connections::sessions(commands, env_number("NACRE_PARITY_SEED", 1));
+}
+
+#[test]
+fn blocking_streams_match() {
+    // Each step waits for both sides to come to rest.
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS / 2);
+    connections::blocking(commands, env_number("NACRE_PARITY_SEED", 1));
 }
 
 #[test]

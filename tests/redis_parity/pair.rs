@@ -406,7 +406,7 @@ fn walk(command: &Command, mut ask: impl FnMut(&Command) -> Wire) -> Wire {
 }
 
 /// Our reply as it would go over the wire.
-fn wire(reply: Reply) -> Wire {
+pub(crate) fn wire(reply: Reply) -> Wire {
     match reply {
         Reply::Nil => Wire::Nil,
         Reply::Status(text) => Wire::Status(text.as_bytes().to_vec()),
@@ -423,6 +423,6 @@ fn wire(reply: Reply) -> Wire {
 }
 
 /// An error as one line: what ends a line on the wire becomes a space, as in Redis.
-fn error_line(text: &str) -> Vec<u8> {
+pub(crate) fn error_line(text: &str) -> Vec<u8> {
     text.replace(['\r', '\n'], " ").into_bytes()
 }

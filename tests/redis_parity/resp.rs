@@ -109,6 +109,15 @@ impl Client {
         self.reply()
     }
 
+    /// Whether the server has begun to answer. Does not wait.
+    pub(crate) fn has_reply(&mut self) -> bool {
+        let set = |client: &Self, nonblocking| client.writer.set_nonblocking(nonblocking);
+        set(self, true).expect("the socket can be set");
+        let begun = matches!(self.reader.fill_buf(), Ok(bytes) if !bytes.is_empty());
+        set(self, false).expect("the socket can be set");
+        begun
+    }
+
     pub(crate) fn reply(&mut self) -> io::Result<Wire> {
         let line = self.line()?;
         let (&kind, rest) = line.split_first().ok_or_else(|| broken("an empty line"))?;

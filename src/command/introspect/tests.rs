@@ -76,7 +76,7 @@ fn lists_are_filtered() {
             ),
             (
                 "COMMAND LIST FILTERBY ACLCAT DANGEROUS",
-                "[\"keys\" \"flushdb\" \"flushall\"]",
+                "[\"keys\" \"sort\" \"sort_ro\" \"flushdb\" \"flushall\"]",
             ),
             ("COMMAND LIST FILTERBY ACLCAT @dangerous", "[]"),
             ("COMMAND LIST FILTERBY MODULE x", "[]"),

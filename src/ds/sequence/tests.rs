@@ -65,12 +65,14 @@ fn change(rng: &mut Rng, sequence: &mut Sequence, model: &mut VecDeque<Vec<u8>>,
                 assert!(gone.iter().eq(cut.iter().map(Vec::as_slice)));
             }
         }
-        14..24 => {
+        14..17 => assert_eq!(sequence.pop_front(), model.pop_front()),
+        24..27 => assert_eq!(sequence.pop_back(), model.pop_back()),
+        17..24 => {
             let count = 1 + rng.below(3);
             sequence.remove(0, count);
             model.drain(..count.min(len) as usize);
         }
-        24..34 => {
+        27..34 => {
             let count = (1 + rng.below(3)).min(len);
             sequence.remove(len - count, count);
             model.truncate((len - count) as usize);

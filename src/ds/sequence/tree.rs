@@ -22,6 +22,8 @@ use crate::ds::config::{CHUNK_ITEM_MAX, SEQUENCE_FANOUT as FANOUT};
 
 /// The fewest children of a node that is not the root.
 const FEWEST: usize = FANOUT / 2;
+/// A child is found in two steps: its group, and its place there.
+const GROUP: usize = if FANOUT.is_multiple_of(8) { 8 } else { 2 };
 /// The reference counts in front of what an `Arc` holds.
 const ARC_HEADER_BYTES: usize = 16;
 
@@ -402,8 +404,14 @@ impl Node {
         }
         // No branch depends on the position: that would be mispredicted at every level.
         let at = end_of(at);
-        let i: i32 = self.ends.iter().map(|&end| i32::from(end <= at)).sum();
-        let i = self.used.saturating_sub(1).min(i as usize);
+        let groups = self.ends.as_chunks::<GROUP>().0;
+        let (_, firsts) = groups.split_last().unwrap_or((&[0; GROUP], &[]));
+        let group: usize = firsts
+            .iter()
+            .map(|ends| usize::from(ends[GROUP - 1] <= at))
+            .sum();
+        let within: i32 = groups[group].iter().map(|&end| i32::from(end <= at)).sum();
+        let i = (group * GROUP + within as usize).min(self.used.saturating_sub(1));
         let before = if i == 0 { 0 } else { self.ends[i - 1] };
         (i, before as u64)
     }

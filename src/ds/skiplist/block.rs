@@ -1,17 +1,17 @@
-//! A block: neighbouring elements of a skip list, packed into one allocation.
+//! A block: neighbouring elements of a skip list, packed into one page of `pages`.
 //!
 //! ```text
-//! count u16 | heap u16 | dead u16 | slots, 10 bytes each: key u64, place u16 | free | heap
+//! head: count, used, garbage | slots, 10 bytes each: key u64, place u16 | free | heap
 //! ```
 //! Slots are sorted; the heap grows down from the end and holds each member after its length (one byte
-//! or two). A place counts from the end of the block, so that a longer copy needs no new places; its
-//! top bit is the element's mark. An element too long to share a block is alone in one, its member right
-//! behind the slot.
+//! or two). A place counts from the end of the page, so that a longer copy needs no new places; its
+//! top bit is the element's mark. An element too long to share a block is alone in one, its member beside
+//! the page. Pages lie in slabs on huge pages, which is half of what makes a random access fast.
 //!
 //! Invariants:
 //! 1. Slots ascend strictly by key, then member.
-//! 2. `heap` bytes at the end are in use, `dead` of them by removed members.
-//! 3. No block is longer than `PAGE_MAX`, except of one element that is alone.
+//! 2. `used` bytes at the end are the heap, `garbage` of them those of removed members.
+//! 3. A page has `BLOCK_STEPS_MAX` steps at most.
 //!
 //! Called by the list only. It must not read past a slot's own member.
 
@@ -19,32 +19,30 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Element;
-use crate::ds::config::{BLOCK_BYTES_MAX, BLOCK_STEP};
+use crate::ds::config::{BLOCK_STEPS_MAX, LINE, STEP};
+use crate::ds::pages::{Leaf, NodePtr, Shape, View, ViewMut};
 
-const HEAD: usize = 6;
+/// A member too long to share a block.
+type Beside = Arc<[u8]>;
+
 const SLOT: usize = 10;
 const MARK: u16 = 1 << 15;
-/// The place of a member that lies right behind its slot.
+/// The place of a member that lies beside the page.
 const ALONE: u16 = MARK - 1;
-/// What an allocation has besides the bytes: two counts, and the allocator's own word.
-const OVERHEAD: usize = 24;
-/// The longest page.
-pub(super) const PAGE_MAX: usize = BLOCK_BYTES_MAX - OVERHEAD;
+/// The bytes of the longest page.
+const PAGE_MAX: usize = BLOCK_STEPS_MAX * STEP - LINE;
+/// The longest member that shares a block takes an eighth of the longest page.
+const SHARED_MAX: usize = PAGE_MAX / 8 - SLOT - 2;
 
 /// Elements in order. Never empty in a tree. Clones in O(1).
 #[derive(Clone, Debug)]
-pub(super) struct Block(Arc<[u8]>);
+pub(super) struct Block(NodePtr<Beside>);
 
-#[inline]
+#[inline(always)]
 fn half(bytes: &[u8], at: usize) -> u16 {
     let mut word = [0; 2];
     word.copy_from_slice(&bytes[at..at + 2]);
     u16::from_le_bytes(word)
-}
-
-#[inline]
-fn put_half(bytes: &mut [u8], at: usize, value: usize) {
-    bytes[at..at + 2].copy_from_slice(&(value as u16).to_le_bytes());
 }
 
 /// The bytes that a member takes in the heap.
@@ -59,36 +57,41 @@ fn cost(member: &[u8]) -> usize {
 
 /// Whether a member is too long to share a block.
 pub(super) fn is_alone(member: &[u8]) -> bool {
-    cost(member) > PAGE_MAX / 8
+    member.len() > SHARED_MAX
 }
 
-/// The length of a page for this many bytes: whole steps.
-fn page_len(bytes: usize) -> usize {
-    ((bytes + OVERHEAD).next_multiple_of(BLOCK_STEP) - OVERHEAD).min(PAGE_MAX)
+/// The steps of a page for this many bytes.
+fn steps_for(bytes: usize) -> usize {
+    (bytes + LINE).div_ceil(STEP).min(BLOCK_STEPS_MAX)
 }
 
-/// Writes one element's slot at `at` and its record into the heap.
-fn put(page: &mut [u8], at: usize, element: Element<'_>) {
-    let (count, heap) = (usize::from(half(page, 0)), usize::from(half(page, 2)));
-    let slot = HEAD + SLOT * at;
-    page.copy_within(slot..HEAD + SLOT * count, slot + SLOT);
+/// Writes one slot at `at`.
+fn put_slot(page: &mut Leaf<Beside>, at: usize, element: Element<'_>, place: u16) {
+    let slot = SLOT * at;
+    let end = SLOT * usize::from(page.count);
+    page.bytes.copy_within(slot..end, slot + SLOT);
+    page.bytes[slot..slot + 8].copy_from_slice(&element.key.to_le_bytes());
+    let place = place | if element.mark { MARK } else { 0 };
+    page.bytes[slot + 8..slot + SLOT].copy_from_slice(&place.to_le_bytes());
+    page.count += 1;
+}
+
+/// Writes one element's slot at `at` and its record into the heap; there is room.
+fn put(page: &mut Leaf<Beside>, at: usize, element: Element<'_>) {
     let member = element.member;
-    let heap = heap + record_len(member);
-    let mut start = page.len() - heap;
-    if member.len() < 128 {
-        page[start] = member.len() as u8;
-        start += 1;
+    let heap = usize::from(page.used) + record_len(member);
+    let start = page.bytes.len() - heap;
+    let text = if member.len() < 128 {
+        page.bytes[start] = member.len() as u8;
+        start + 1
     } else {
-        page[start] = member.len() as u8 | 0x80;
-        page[start + 1] = (member.len() >> 7) as u8;
-        start += 2;
-    }
-    page[start..start + member.len()].copy_from_slice(member);
-    page[slot..slot + 8].copy_from_slice(&element.key.to_le_bytes());
-    let mark = if element.mark { usize::from(MARK) } else { 0 };
-    put_half(page, slot + 8, heap | mark);
-    put_half(page, 0, count + 1);
-    put_half(page, 2, heap);
+        page.bytes[start] = member.len() as u8 | 0x80;
+        page.bytes[start + 1] = (member.len() >> 7) as u8;
+        start + 2
+    };
+    page.bytes[text..text + member.len()].copy_from_slice(member);
+    page.used = heap as u16;
+    put_slot(page, at, element, heap as u16);
 }
 
 impl Block {
@@ -97,89 +100,116 @@ impl Block {
         if let Some(first) = elements.clone().next()
             && is_alone(first.member)
         {
-            return Self::alone(first);
+            let mut block = Self(NodePtr::new_leaf(steps_for(SLOT), 1, &[]));
+            let page = block.page_mut();
+            put_slot(page, 0, first, ALONE);
+            page.side = Some(Box::new(first.member.into()));
+            return block;
         }
-        let bytes = HEAD + elements.clone().map(|e| cost(e.member)).sum::<usize>();
-        let mut page = vec![0; page_len(bytes)];
+        let bytes = elements.clone().map(|e| cost(e.member)).sum::<usize>();
+        let mut block = Self(NodePtr::new_leaf(steps_for(bytes), 1, &[]));
+        let page = block.page_mut();
         for (at, element) in elements.enumerate() {
-            put(&mut page, at, element);
+            put(page, at, element);
         }
-        Self(page.into())
+        block
     }
 
-    fn alone(element: Element<'_>) -> Self {
-        let mut page = Vec::with_capacity(HEAD + SLOT + element.member.len());
-        page.extend_from_slice(&[1, 0, 0, 0, 0, 0]);
-        page.extend_from_slice(&element.key.to_le_bytes());
-        let mark = if element.mark { MARK } else { 0 };
-        page.extend_from_slice(&(ALONE | mark).to_le_bytes());
-        page.extend_from_slice(element.member);
-        Self(page.into())
+    #[inline(always)]
+    fn page(&self) -> &Leaf<Beside> {
+        match self.0.view() {
+            View::Leaf(leaf) => leaf.page,
+            View::Inner(_) | View::Chain(_) => unreachable!("blocks are leaves"),
+        }
+    }
+
+    /// The page for change, copied first if it is shared.
+    #[inline]
+    fn page_mut(&mut self) -> &mut Leaf<Beside> {
+        match self.0.unique_mut() {
+            ViewMut::Leaf(leaf) => leaf.page,
+            ViewMut::Inner(_) | ViewMut::Chain(_) => unreachable!("blocks are leaves"),
+        }
+    }
+
+    fn steps(&self) -> usize {
+        match self.0.shape() {
+            Shape::Leaf { steps, .. } => steps,
+            Shape::Inner { .. } | Shape::Chain => unreachable!("blocks are leaves"),
+        }
     }
 
     /// Elements.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        usize::from(half(&self.0, 0))
+        usize::from(self.page().count)
     }
 
-    /// The bytes of its allocation.
+    /// The bytes of its allocations.
     pub(super) fn allocated_bytes(&self) -> usize {
-        self.0.len() + OVERHEAD
+        let beside = self.page().side.as_ref();
+        self.0.allocated_bytes()
+            + beside.map_or(0, |member| {
+                size_of::<Beside>() + 2 * size_of::<usize>() + member.len()
+            })
     }
 
-    /// A load of its count, to have it at hand.
-    pub(super) fn touch(&self) -> usize {
-        Arc::strong_count(&self.0)
+    /// Asks for the line with its count.
+    pub(super) fn prefetch(&self) {
+        self.0.prefetch();
+    }
+
+    /// Asks for its slots, of which a search would otherwise wait for one line after the other.
+    #[inline]
+    pub(super) fn prefetch_slots(&self) {
+        self.0
+            .prefetch_front(1 + self.steps() * (STEP / LINE) * 3 / 8);
     }
 
     /// Whether its one element shares no block.
     pub(super) fn is_alone(&self) -> bool {
-        self.len() == 1 && half(&self.0, HEAD + 8) & !MARK == ALONE
+        self.page().side.is_some()
     }
 
     /// The bytes of a page that elements use.
     fn used_bytes(&self) -> usize {
-        HEAD + SLOT * self.len() + usize::from(half(&self.0, 2)) - usize::from(half(&self.0, 4))
+        let page = self.page();
+        SLOT * usize::from(page.count) + usize::from(page.used) - usize::from(page.garbage)
     }
 
-    #[inline]
-    fn key(&self, at: usize) -> u64 {
-        let slot = HEAD + SLOT * at;
+    #[inline(always)]
+    fn key(page: &Leaf<Beside>, at: usize) -> u64 {
         let mut word = [0; 8];
-        word.copy_from_slice(&self.0[slot..slot + 8]);
+        word.copy_from_slice(&page.bytes[SLOT * at..SLOT * at + 8]);
         u64::from_le_bytes(word)
     }
 
-    #[inline]
-    fn member_at(&self, place: u16) -> &[u8] {
-        let page = &*self.0;
-        let place = place & !MARK;
-        if place == ALONE {
-            return &page[HEAD + SLOT..];
-        }
-        let at = page.len() - usize::from(place);
-        let low = usize::from(page[at]);
-        if low < 128 {
-            &page[at + 1..at + 1 + low]
-        } else {
-            let len = low & 0x7f | usize::from(page[at + 1]) << 7;
-            &page[at + 2..at + 2 + len]
-        }
+    #[inline(always)]
+    fn place(page: &Leaf<Beside>, at: usize) -> u16 {
+        half(&page.bytes, SLOT * at + 8)
     }
 
-    #[inline]
-    fn member(&self, at: usize) -> &[u8] {
-        self.member_at(half(&self.0, HEAD + SLOT * at + 8))
+    #[inline(always)]
+    fn member_at(page: &Leaf<Beside>, place: u16) -> &[u8] {
+        let place = place & !MARK;
+        if place == ALONE {
+            return page.side.as_ref().map_or(&[], |member| member);
+        }
+        match page.bytes[page.bytes.len() - usize::from(place)..] {
+            [len @ 0..128, ref rest @ ..] => &rest[..usize::from(len)],
+            [low, high, ref rest @ ..] => &rest[..usize::from(low & 0x7f) | usize::from(high) << 7],
+            [] | [_] => unreachable!("a record begins with its length"),
+        }
     }
 
     /// The element at `at`, which is below `len()`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, at: usize) -> Element<'_> {
-        let place = half(&self.0, HEAD + SLOT * at + 8);
+        let page = self.page();
+        let place = Self::place(page, at);
         Element {
-            key: self.key(at),
-            member: self.member_at(place),
+            key: Self::key(page, at),
+            member: Self::member_at(page, place),
             mark: place & MARK != 0,
         }
     }
@@ -194,12 +224,14 @@ impl Block {
     /// Where an element is, or where it belongs.
     #[inline]
     pub(super) fn search(&self, key: u64, member: &[u8]) -> Result<usize, usize> {
-        let (mut low, mut size) = (0, self.len());
+        self.prefetch_slots();
+        let page = self.page();
+        let (mut low, mut size) = (0, usize::from(page.count));
         while size > 0 {
             let half = size / 2;
             let at = low + half;
-            let order = match self.key(at).cmp(&key) {
-                Ordering::Equal => self.member(at).cmp(member),
+            let order = match Self::key(page, at).cmp(&key) {
+                Ordering::Equal => Self::member_at(page, Self::place(page, at)).cmp(member),
                 order @ (Ordering::Less | Ordering::Greater) => order,
             };
             match order {
@@ -221,48 +253,50 @@ impl Block {
             return false;
         }
         let cost = cost(element.member);
-        let (slots, heap) = (HEAD + SLOT * self.len(), usize::from(half(&self.0, 2)));
-        if slots + heap + cost > self.0.len() {
-            let used = self.used_bytes() + cost;
-            if used > PAGE_MAX {
-                return false;
-            }
-            let mut page = vec![0; page_len(used)];
-            if slots + heap + cost <= page.len() {
-                page[..slots].copy_from_slice(&self.0[..slots]);
-                let from = page.len() - heap;
-                page[from..].copy_from_slice(&self.0[self.0.len() - heap..]);
-                put(&mut page, at, element);
-            } else {
-                // The room is there once the dead members are gone.
-                let before = self.elements(0..at);
-                let after = self.elements(at..self.len());
-                let all = before.chain(std::iter::once(element)).chain(after);
-                all.enumerate()
-                    .for_each(|(at, element)| put(&mut page, at, element));
-            }
-            self.0 = page.into();
+        let page = self.page();
+        let (slots, heap) = (SLOT * usize::from(page.count), usize::from(page.used));
+        if slots + heap + cost <= page.bytes.len() {
+            put(self.page_mut(), at, element);
+            return true;
+        }
+        let used = self.used_bytes() + cost;
+        if used > PAGE_MAX {
+            return false;
+        }
+        let steps = steps_for(used);
+        if slots + heap + cost <= steps * STEP - LINE {
+            let mut longer = Self(NodePtr::new_leaf(steps, 1, &page.bytes[..slots]));
+            let to = longer.page_mut();
+            let start = to.bytes.len() - heap;
+            to.bytes[start..].copy_from_slice(&page.bytes[page.bytes.len() - heap..]);
+            (to.count, to.used, to.garbage) = (page.count, page.used, page.garbage);
+            put(to, at, element);
+            *self = longer;
         } else {
-            put(Arc::make_mut(&mut self.0), at, element);
+            // The room is there once the dead members are gone.
+            let before = self.elements(0..at);
+            let after = self.elements(at..self.len());
+            *self = Self::build(before.chain(std::iter::once(element)).chain(after));
         }
         true
     }
 
     /// Removes the element at `at`.
     pub(super) fn remove(&mut self, at: usize) {
-        let count = self.len();
-        let place = usize::from(half(&self.0, HEAD + SLOT * at + 8) & !MARK);
-        let gone = record_len(self.member(at));
-        let page = Arc::make_mut(&mut self.0);
-        let slot = HEAD + SLOT * at;
-        page.copy_within(slot + SLOT..HEAD + SLOT * count, slot);
-        put_half(page, 0, count - 1);
-        let (heap, dead) = (usize::from(half(page, 2)), usize::from(half(page, 4)));
-        if place == heap {
-            put_half(page, 2, heap - gone);
-        } else if place != usize::from(ALONE) {
-            put_half(page, 4, dead + gone);
+        let page = self.page_mut();
+        let place = Self::place(page, at) & !MARK;
+        // A member beside the page goes with the block, which is now empty.
+        if place != ALONE {
+            let gone = record_len(Self::member_at(page, place)) as u16;
+            if place == page.used {
+                page.used -= gone;
+            } else {
+                page.garbage += gone;
+            }
         }
+        let (slot, end) = (SLOT * at, SLOT * usize::from(page.count));
+        page.bytes.copy_within(slot + SLOT..end, slot);
+        page.count -= 1;
     }
 
     /// Whether it holds so little that it should join a neighbour.
@@ -285,7 +319,7 @@ impl Block {
 
     /// Gives memory back if most of it is unused.
     pub(super) fn shrink(&mut self) {
-        if !self.is_alone() && self.0.len() > 2 * self.used_bytes() + BLOCK_STEP {
+        if self.steps() > 2 * steps_for(self.used_bytes()) {
             *self = Self::build(self.elements(0..self.len()));
         }
     }
@@ -316,20 +350,22 @@ impl Block {
     /// Asserts the invariants.
     #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self) {
-        assert!(self.len() > 0, "an empty block");
-        let (heap, dead) = (usize::from(half(&self.0, 2)), usize::from(half(&self.0, 4)));
+        let page = self.page();
+        assert!(page.count > 0, "an empty block");
         if self.is_alone() {
-            assert!(is_alone(self.member(0)) && heap == 0 && dead == 0, "alone");
+            assert!(is_alone(self.get(0).member), "alone");
+            assert_eq!((page.count, page.used, page.garbage), (1, 0, 0), "alone");
             return;
         }
-        assert!(self.0.len() <= PAGE_MAX, "too long");
-        assert!(HEAD + SLOT * self.len() + heap <= self.0.len(), "overlap");
-        let records: usize = (0..self.len()).map(|at| record_len(self.member(at))).sum();
-        assert_eq!(records + dead, heap, "heap");
+        assert!(self.steps() <= BLOCK_STEPS_MAX, "too long");
+        let heap = usize::from(page.used);
+        assert!(SLOT * self.len() + heap <= page.bytes.len(), "overlap");
+        let elements = self.elements(0..self.len());
+        let records: usize = elements.map(|e| record_len(e.member)).sum();
+        assert_eq!(records + usize::from(page.garbage), heap, "heap");
         for at in 0..self.len() {
-            assert!(!is_alone(self.member(at)), "not alone");
-            let place = usize::from(half(&self.0, HEAD + SLOT * at + 8) & !MARK);
-            assert!(place <= heap, "place");
+            assert!(!is_alone(self.get(at).member), "not alone");
+            assert!(Self::place(page, at) & !MARK <= page.used, "place");
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::Element;
 use super::block::Block;
-use crate::ds::config::{FANOUT, PREFIX_BYTES};
+use crate::ds::config::{FANOUT, LINE, PREFIX_BYTES};
 
 /// Fewer children than this and a branch seeks a neighbour's.
 pub(super) const CHILDREN_MIN: usize = FANOUT / 4;
@@ -98,10 +98,9 @@ pub(super) struct Branch {
 
 impl Clone for Branch {
     fn clone(&self) -> Self {
-        // Counting a reference waits for the child's cache line, one child after the other; plain loads
-        // fetch them all at once.
-        let touched = self.children[..self.len].iter().flatten().map(Node::touch);
-        black_box(touched.fold(0, |sum, count| sum ^ count));
+        // Counting a reference waits for the child's cache line: ask for all before waiting for one.
+        let children = self.children[..self.len].iter().flatten();
+        children.for_each(Node::prefetch);
         Self {
             len: self.len,
             keys: self.keys,
@@ -113,10 +112,13 @@ impl Clone for Branch {
 }
 
 impl Node {
-    fn touch(&self) -> usize {
+    fn prefetch(&self) {
         match self {
-            Self::Block(block) => block.touch(),
-            Self::Branch(branch) => Arc::strong_count(branch),
+            Self::Block(block) => block.prefetch(),
+            // A load does as well: these are few and at hand.
+            Self::Branch(branch) => {
+                black_box(Arc::strong_count(branch));
+            }
         }
     }
 
@@ -227,6 +229,9 @@ impl Branch {
     /// The child that has this element, or would have it.
     #[inline]
     pub(super) fn choose(&self, key: u64, member: &[u8]) -> usize {
+        // A search waits for one cache line after the other; these loads fetch them all at once.
+        let lines = self.keys[..self.len].iter().step_by(LINE / 8);
+        black_box(lines.fold(0, |sum, key| sum ^ key));
         let (mut low, mut high) = (1, self.len);
         while low < high {
             let middle = (low + high) / 2;

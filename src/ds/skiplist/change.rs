@@ -14,6 +14,9 @@ use crate::ds::config::FANOUT;
 /// A cut is promoted a level further once in so many times.
 const COIN: u64 = 16;
 
+/// So many elements leave a block one by one; more make a new one of the rest.
+const FEW: usize = 8;
+
 /// Whether a node lies at the left or right end of the list.
 #[derive(Clone, Copy)]
 struct Ends {
@@ -288,10 +291,14 @@ fn cut(node: &mut Node, ranks: Range<u64>, bytes: &mut usize) {
         Node::Block(block) => {
             let before = block.allocated_bytes();
             let (start, end) = (ranks.start as usize, ranks.end as usize);
-            let rest = block
-                .elements(0..start)
-                .chain(block.elements(end..block.len()));
-            *block = Block::build(rest);
+            if end - start <= FEW {
+                (start..end).rev().for_each(|at| block.remove(at));
+            } else {
+                let rest = block
+                    .elements(0..start)
+                    .chain(block.elements(end..block.len()));
+                *block = Block::build(rest);
+            }
             *bytes = *bytes + block.allocated_bytes() - before;
         }
         Node::Branch(branch) => {

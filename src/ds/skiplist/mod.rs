@@ -112,6 +112,13 @@ impl SkipList {
             }
     }
 
+    /// Asks for the block that an element is in, or will be, ahead of its use.
+    pub(crate) fn prefetch(&self, key: u64, member: &[u8]) {
+        if let Some((block, _)) = self.descend(key, member) {
+            block.prefetch_slots();
+        }
+    }
+
     /// The block that has an element, or would, and the elements before that block.
     #[inline]
     fn descend(&self, key: u64, member: &[u8]) -> Option<(&Block, u64)> {

@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use super::branch::Node;
 use super::*;
-use crate::ds::config::{BLOCK_BYTES_MAX, FANOUT, PREFIX_BYTES};
+use crate::ds::config::{BLOCK_STEPS_MAX, FANOUT, PREFIX_BYTES, STEP};
+
+const BLOCK_BYTES_MAX: usize = BLOCK_STEPS_MAX * STEP;
 
 struct Rng(u64);
 
