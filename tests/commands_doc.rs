@@ -5,23 +5,119 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use nacredb::{CommandInfo, commands};
+use nacredb::{CommandInfo, Db, Reply, commands};
 
-/// Groups in the order of the page, with their headings.
-const GROUPS: &[(&str, &str)] = &[
-    ("string", "Strings"),
-    ("bitmap", "Bitmaps"),
-    ("list", "Lists"),
-    ("hash", "Hashes"),
-    ("set", "Sets"),
-    ("sorted-set", "Sorted sets"),
-    ("hyperloglog", "HyperLogLogs"),
-    ("geo", "Places"),
-    ("generic", "Keys of any type"),
-    ("transactions", "Transactions"),
-    ("server", "The database as a whole"),
-    ("connection", "Connection"),
+/// Groups in the order of the page, with their headings and an example.
+const GROUPS: &[(&str, &str, &[&str])] = &[
+    (
+        "string",
+        "Strings",
+        &["SET visits 9 EX 3600", "INCR visits", "GETRANGE visits 0 0"],
+    ),
+    (
+        "bitmap",
+        "Bitmaps",
+        &[
+            "SETBIT active:mon 7 1",
+            "SETBIT active:tue 9 1",
+            "BITOP OR active active:mon active:tue",
+            "BITCOUNT active",
+        ],
+    ),
+    (
+        "list",
+        "Lists",
+        &[
+            "RPUSH jobs a b c",
+            "LMOVE jobs running LEFT RIGHT",
+            "LRANGE jobs 0 -1",
+        ],
+    ),
+    (
+        "hash",
+        "Hashes",
+        &[
+            "HSET user:1 name Ada visits 3",
+            "HINCRBY user:1 visits 1",
+            "HPERSIST user:1 FIELDS 1 name",
+        ],
+    ),
+    (
+        "set",
+        "Sets",
+        &[
+            "SADD tags:1 red blue",
+            "SADD tags:2 blue",
+            "SINTERCARD 2 tags:1 tags:2",
+        ],
+    ),
+    (
+        "sorted-set",
+        "Sorted sets",
+        &[
+            "ZADD scores 12.5 ada 7 bob",
+            "ZRANGE scores 10 +inf BYSCORE WITHSCORES",
+            "ZREVRANK scores ada",
+        ],
+    ),
+    (
+        "hyperloglog",
+        "HyperLogLogs",
+        &["PFADD visitors ada bob ada", "PFCOUNT visitors"],
+    ),
+    (
+        "geo",
+        "Places",
+        &[
+            "GEOADD cities 13.361389 38.115556 Palermo 15.087269 37.502669 Catania",
+            "GEODIST cities Palermo Catania km",
+        ],
+    ),
+    (
+        "generic",
+        "Keys of any type",
+        &["SET k v", "COPY k l", "EXISTS k l m", "TYPE l"],
+    ),
+    (
+        "transactions",
+        "Transactions",
+        &["WATCH balance", "MULTI", "INCRBY balance 5", "EXEC"],
+    ),
+    (
+        "server",
+        "The database as a whole",
+        &["SET k v", "SWAPDB 0 1", "DBSIZE"],
+    ),
+    ("connection", "Connection", &["SELECT 1", "PING"]),
 ];
+
+/// A session with these commands and their replies, as a prompt shows them.
+fn session(lines: &[&str]) -> String {
+    let mut session = Db::open_in_memory().session();
+    let mut text = String::new();
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let reply = session.execute(&words).unwrap();
+        writeln!(text, "> {line}\n{}", shown(&reply)).unwrap();
+    }
+    text
+}
+
+fn shown(reply: &Reply) -> String {
+    match reply {
+        Reply::Nil => "(nil)".to_owned(),
+        Reply::Status(text) => text.to_string(),
+        Reply::Int(number) => format!("(integer) {number}"),
+        Reply::Bulk(bytes) => format!("\"{}\"", bytes.escape_ascii()),
+        Reply::Array(items) => {
+            let lines = (1..)
+                .zip(items)
+                .map(|(n, item)| format!("{n}) {}", shown(item)));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Reply::Error(_) | Reply::Map(_) | _ => panic!("{reply:?} has no form here"),
+    }
+}
 
 /// The page; lines end in `\n`.
 fn page() -> String {
@@ -34,14 +130,15 @@ fn page() -> String {
          named where they differ. An empty last column means that no difference is known.\n",
     );
     let mut count = 0;
-    for &(group, heading) in GROUPS {
+    for &(group, heading, example) in GROUPS {
         let rows: Vec<CommandInfo> = commands().filter(|row| row.group() == group).collect();
         if rows.is_empty() {
             continue;
         }
         count += rows.len();
+        write!(page, "\n## {heading}\n\n```text\n{}```\n", session(example)).unwrap();
         let head = "| Command | Since | What it does | Cost | Differences |";
-        write!(page, "\n## {heading}\n\n{head}\n|---|---|---|---|---|\n").unwrap();
+        write!(page, "\n{head}\n|---|---|---|---|---|\n").unwrap();
         for row in rows {
             let mut cost = row.complexity().to_owned();
             if !row.redis_complexity().is_empty() {
