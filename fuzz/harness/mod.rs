@@ -5,6 +5,7 @@
 //! these should lead to.
 
 pub(crate) mod change;
+pub(crate) mod collections;
 pub(crate) mod disk;
 pub(crate) mod effects;
 pub(crate) mod file;

@@ -12,7 +12,7 @@ const LEN_MAX: u64 = 1 << 60;
 
 /// A string that may be far longer than memory: what was written where, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Text {
+pub(crate) struct Text {
     len: u64,
     writes: Vec<(u64, Vec<u8>)>,
 }
@@ -33,8 +33,9 @@ impl Text {
     }
 }
 
+/// What a key holds.
 #[derive(Debug, Clone, PartialEq)]
-enum Value {
+pub(crate) enum Value {
     String(Text),
     List(Words),
     /// Fields, with their values and deadlines.
@@ -318,28 +319,36 @@ impl Model {
 }
 
 fn assert_value(db: &Db, key: &[u8], value: &Value) {
+    if let Value::String(text) = value {
+        assert!(is_string(db, key), "{key:?} is no string");
+        assert_text(db, key, text);
+    } else {
+        assert!(!is_string(db, key), "{key:?} is a string");
+        assert_collection(db, key, value);
+    }
+}
+
+/// Panics unless the key, which holds no string, holds exactly this.
+pub(crate) fn assert_collection(db: &impl nacredb::RunRead, key: &[u8], value: &Value) {
     let expected = match value {
-        Value::String(text) => {
-            assert!(is_string(db, key), "{key:?} is no string");
-            return assert_text(db, key, text);
-        }
+        Value::String(_) => panic!("a collection is expected at {key:?}"),
         Value::List(list) => Held::List(list.clone()),
         Value::Hash(hash) => Held::Hash(hash.clone()),
         Value::Set(set) => Held::Set(set.clone()),
         Value::SortedSet(zset) => {
-            let mut members: Vec<_> = zset.iter().collect();
-            // Zeros of both signs are one score: no order of all bits.
-            members.sort_by(|left, right| {
-                let scores = left.1.partial_cmp(right.1).expect("no NaN");
-                scores.then_with(|| left.0.cmp(right.0))
-            });
-            let bits =
-                |(member, score): (&Vec<u8>, &f64)| (member.clone(), (score + 0.0).to_bits());
-            Held::SortedSet(members.into_iter().map(bits).collect())
+            let bits = |(member, score): (Vec<u8>, f64)| (member, (score + 0.0).to_bits());
+            Held::SortedSet(in_order(zset).into_iter().map(bits).collect())
         }
     };
-    assert!(!is_string(db, key), "{key:?} is a string");
     assert_eq!(look(db, key), expected, "{key:?}");
+}
+
+/// By score, then by member.
+pub(crate) fn in_order(zset: &BTreeMap<Vec<u8>, f64>) -> Vec<(Vec<u8>, f64)> {
+    let mut members: Vec<_> = zset.clone().into_iter().collect();
+    // Zeros of both signs are one score: no order of all bits. The map has sorted the members.
+    members.sort_by(|left, right| left.1.partial_cmp(&right.1).expect("no NaN"));
+    members
 }
 
 fn assert_text(db: &Db, key: &[u8], text: &Text) {
