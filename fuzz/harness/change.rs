@@ -1,14 +1,9 @@
-//! State changes a second time: how they are encoded, and what they do to a plain model.
+//! State changes a second time: which there are, and how they are encoded. What they do is in `model`.
 
-use std::collections::BTreeMap;
-
-use nacredb::{Db, Reply};
-
-use super::disk::{WHOLE_MAX, ask, keys, range, strlen};
 use super::input::Input;
 
-/// Longest string there can be.
-const LEN_MAX: u64 = 1 << 60;
+/// Byte strings of one change: elements, members, or pairs in turn.
+pub(crate) type Words = Vec<Vec<u8>>;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
@@ -33,12 +28,62 @@ pub(crate) enum Change {
     Move {
         from: Vec<u8>,
         to: Vec<u8>,
+        database: Option<u8>,
     },
     Copy {
         from: Vec<u8>,
         to: Vec<u8>,
+        database: Option<u8>,
     },
     Clear,
+    Database(u8),
+    DatabaseClear,
+    Swap(u8, u8),
+    ListInsert {
+        key: Vec<u8>,
+        index: u64,
+        values: Words,
+    },
+    ListRemove {
+        key: Vec<u8>,
+        index: u64,
+        count: u64,
+    },
+    ListSet {
+        key: Vec<u8>,
+        index: u64,
+        value: Vec<u8>,
+    },
+    HashSet {
+        key: Vec<u8>,
+        pairs: Words,
+    },
+    HashRemove {
+        key: Vec<u8>,
+        fields: Words,
+    },
+    HashExpire {
+        key: Vec<u8>,
+        fields: Words,
+        deadline: Option<u64>,
+    },
+    SetAdd {
+        key: Vec<u8>,
+        members: Words,
+    },
+    SetRemove {
+        key: Vec<u8>,
+        members: Words,
+    },
+    /// Scores and members in turn.
+    ZSetAdd {
+        key: Vec<u8>,
+        pairs: Words,
+    },
+    ZSetRemove {
+        key: Vec<u8>,
+        members: Words,
+    },
 }
 
 fn varint(out: &mut Vec<u8>, mut value: u64) {
@@ -64,6 +109,103 @@ fn key(input: &mut Input<'_>) -> Vec<u8> {
     }
 }
 
+fn items(out: &mut Vec<u8>, words: &[Vec<u8>]) {
+    let mut run = Vec::new();
+    for word in words {
+        slice(&mut run, word);
+    }
+    slice(out, &run);
+}
+
+fn keyed(out: &mut Vec<u8>, tag: u8, key: &[u8], words: &[Vec<u8>]) {
+    out.push(tag);
+    slice(out, key);
+    items(out, words);
+}
+
+/// A member or a field, from few.
+fn member(input: &mut Input<'_>) -> Vec<u8> {
+    match input.byte() {
+        choice @ 0..=99 => vec![b'a' + choice % 10],
+        choice @ 100..=199 => (i32::from(choice) - 150).to_string().into_bytes(),
+        200..=209 => (input.number() as i64).to_string().into_bytes(),
+        _ => value(input),
+    }
+}
+
+/// A key of a collection: each type mostly keeps to its own, so that few changes are refused.
+fn collection_key(input: &mut Input<'_>, own: u8) -> Vec<u8> {
+    match input.byte() {
+        choice @ 0..=247 => vec![own, b'0' + choice % 3],
+        _ => key(input),
+    }
+}
+
+/// A few members, or so many that the collection leaves its short form.
+fn members(input: &mut Input<'_>) -> Words {
+    match input.byte() {
+        choice @ 0..=239 => (0..choice % 6).map(|_| member(input)).collect(),
+        choice => {
+            let (first, count) = (input.short(), input.short() % 700);
+            let name = |number: u16| match choice % 2 {
+                0 => number.to_string().into_bytes(),
+                _ => format!("member {number}").into_bytes(),
+            };
+            (0..count).map(|at| name(first.wrapping_add(at))).collect()
+        }
+    }
+}
+
+/// Eight bytes of a score, mostly.
+fn score(input: &mut Input<'_>) -> Vec<u8> {
+    let score = match input.byte() {
+        choice @ 0..=149 => f64::from(choice % 5),
+        150..=189 => f64::from(input.short()) / 3.0 - 100.0,
+        190..=199 => -0.0,
+        200..=209 => f64::INFINITY,
+        210..=219 => f64::NEG_INFINITY,
+        220..=250 => f64::from_bits(input.number()),
+        251 => f64::NAN,
+        252 => return input.some_bytes(12).to_vec(),
+        _ => 1e300,
+    };
+    score.to_bits().to_le_bytes().to_vec()
+}
+
+/// Two words for each of some members, the last of which is missing now and then.
+fn pairs(
+    input: &mut Input<'_>,
+    mut pair: impl FnMut(&mut Input<'_>, Vec<u8>) -> [Vec<u8>; 2],
+) -> Words {
+    let members = members(input);
+    let mut words = Vec::new();
+    for member in members {
+        words.extend(pair(input, member));
+    }
+    if input.byte() == 255 {
+        words.pop();
+    }
+    words
+}
+
+/// A place in a list: mostly one that small lists have.
+fn index(input: &mut Input<'_>) -> u64 {
+    match input.byte() {
+        choice @ 0..=239 => u64::from(choice % 4),
+        240..=250 => u64::from(input.short() % 600),
+        _ => input.number(),
+    }
+}
+
+fn database(input: &mut Input<'_>) -> u8 {
+    match input.byte() {
+        choice @ 0..=199 => choice % 3,
+        choice @ 200..=253 => choice % 16,
+        // There are no more.
+        choice => choice % 20,
+    }
+}
+
 fn value(input: &mut Input<'_>) -> Vec<u8> {
     match input.byte() {
         0..=199 => input.some_bytes(64).to_vec(),
@@ -80,7 +222,11 @@ fn value(input: &mut Input<'_>) -> Vec<u8> {
 
 impl Change {
     pub(crate) fn read(input: &mut Input<'_>) -> Self {
-        match input.below(16) {
+        let choice = input.byte();
+        if choice >= 144 {
+            return Self::read_collection(choice, input);
+        }
+        match choice % 16 {
             0..=4 => Self::Set {
                 key: key(input),
                 value: value(input),
@@ -103,22 +249,101 @@ impl Change {
             13 => Self::Move {
                 from: key(input),
                 to: key(input),
+                database: None,
             },
             14 => Self::Copy {
                 from: key(input),
                 to: key(input),
+                database: None,
             },
             _ if input.below(4) == 0 => Self::Clear,
             _ => Self::Copy {
                 from: vec![b'a'],
                 to: key(input),
+                database: None,
+            },
+        }
+    }
+
+    fn read_collection(choice: u8, input: &mut Input<'_>) -> Self {
+        match choice {
+            144..=155 => Self::Database(database(input)),
+            156 | 157 => Self::DatabaseClear,
+            158..=161 => Self::Swap(database(input), database(input)),
+            162..=169 => {
+                // What a collection holds and what it shares with its copy both matter.
+                let own = b"LHSZa"[input.below(5)];
+                let (from, to) = (collection_key(input, own), collection_key(input, own));
+                let database = input.flag().then(|| database(input));
+                match choice % 2 {
+                    0 => Self::Move { from, to, database },
+                    _ => Self::Copy { from, to, database },
+                }
+            }
+            170..=173 => Self::Expire {
+                key: {
+                    let own = b"LHSZ"[input.below(4)];
+                    collection_key(input, own)
+                },
+                deadline: input.flag().then(|| input.number()),
+            },
+            174..=185 => Self::ListInsert {
+                key: collection_key(input, b'L'),
+                index: index(input),
+                values: members(input),
+            },
+            186..=191 => Self::ListRemove {
+                key: collection_key(input, b'L'),
+                index: index(input),
+                count: index(input),
+            },
+            192..=195 => Self::ListSet {
+                key: collection_key(input, b'L'),
+                index: index(input),
+                value: value(input),
+            },
+            196..=205 => Self::HashSet {
+                key: collection_key(input, b'H'),
+                pairs: pairs(input, |input, field| [field, member(input)]),
+            },
+            206..=211 => Self::HashRemove {
+                key: collection_key(input, b'H'),
+                fields: members(input),
+            },
+            212..=219 => Self::HashExpire {
+                key: collection_key(input, b'H'),
+                fields: members(input),
+                deadline: input.flag().then(|| input.number()),
+            },
+            220..=229 => Self::SetAdd {
+                key: collection_key(input, b'S'),
+                members: members(input),
+            },
+            230..=235 => Self::SetRemove {
+                key: collection_key(input, b'S'),
+                members: members(input),
+            },
+            236..=247 => Self::ZSetAdd {
+                key: collection_key(input, b'Z'),
+                pairs: pairs(input, |input, member| [score(input), member]),
+            },
+            _ => Self::ZSetRemove {
+                key: collection_key(input, b'Z'),
+                members: members(input),
             },
         }
     }
 
     /// Whether a snapshot may hold it: it concerns one key.
     pub(crate) fn fits_a_block(&self) -> bool {
-        !matches!(self, Self::Move { .. } | Self::Copy { .. } | Self::Clear)
+        !matches!(
+            self,
+            Self::Move { .. }
+                | Self::Copy { .. }
+                | Self::Clear
+                | Self::DatabaseClear
+                | Self::Swap(..)
+        )
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
@@ -161,140 +386,55 @@ impl Change {
                 out.push(8);
                 slice(out, key);
             }
-            Self::Move { from, to } => {
-                out.push(9);
-                slice(out, from);
-                slice(out, to);
-            }
-            Self::Copy { from, to } => {
-                out.push(10);
-                slice(out, from);
-                slice(out, to);
-            }
+            Self::Move { from, to, database } => transfer(out, [9, 15], *database, from, to),
+            Self::Copy { from, to, database } => transfer(out, [10, 16], *database, from, to),
             Self::Clear => out.push(11),
-        }
-    }
-}
-
-/// A string that may be far longer than memory: what was written where, in order.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Value {
-    len: u64,
-    writes: Vec<(u64, Vec<u8>)>,
-    deadline: Option<u64>,
-}
-
-impl Value {
-    fn read(&self, from: u64, to: u64) -> Vec<u8> {
-        let (from, to) = (from.min(self.len), to.min(self.len));
-        let mut out = vec![0; to.saturating_sub(from) as usize];
-        for (offset, bytes) in &self.writes {
-            let start = (*offset).max(from);
-            let end = (offset + bytes.len() as u64).min(to);
-            if start < end {
-                let source = &bytes[(start - offset) as usize..(end - offset) as usize];
-                out[(start - from) as usize..(end - from) as usize].copy_from_slice(source);
+            Self::Database(index) => out.extend([12, *index]),
+            Self::DatabaseClear => out.push(13),
+            Self::Swap(one, two) => out.extend([14, *one, *two]),
+            Self::ListInsert { key, index, values } => {
+                out.push(17);
+                slice(out, key);
+                varint(out, *index);
+                items(out, values);
             }
-        }
-        out
-    }
-}
-
-/// What the changes should lead to.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Model {
-    keys: BTreeMap<Vec<u8>, Value>,
-}
-
-/// A change that cannot be: nothing has recorded it in this state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Misfit;
-
-impl Model {
-    pub(crate) fn apply(&mut self, change: &Change) -> Result<(), Misfit> {
-        let bad_deadline = |deadline: &Option<u64>| *deadline == Some(u64::MAX);
-        match change {
-            Change::Set { deadline, .. } | Change::Expire { deadline, .. }
-                if bad_deadline(deadline) =>
-            {
-                return Err(Misfit);
+            Self::ListRemove { key, index, count } => {
+                out.push(18);
+                slice(out, key);
+                varint(out, *index);
+                varint(out, *count);
             }
-            Change::Set {
+            Self::ListSet { key, index, value } => {
+                out.push(19);
+                slice(out, key);
+                varint(out, *index);
+                slice(out, value);
+            }
+            Self::HashSet { key, pairs } => keyed(out, 20, key, pairs),
+            Self::HashRemove { key, fields } => keyed(out, 21, key, fields),
+            Self::HashExpire {
                 key,
-                value,
+                fields,
                 deadline,
-                ..
             } => {
-                let value = Value {
-                    len: value.len() as u64,
-                    writes: vec![(0, value.clone())],
-                    deadline: *deadline,
-                };
-                self.keys.insert(key.clone(), value);
-            }
-            Change::Write { key, offset, bytes } => {
-                let end = offset.checked_add(bytes.len() as u64).ok_or(Misfit)?;
-                if end > LEN_MAX {
-                    return Err(Misfit);
-                }
-                let value = self.keys.entry(key.clone()).or_default();
-                value.len = value.len.max(end);
-                value.writes.push((*offset, bytes.clone()));
-            }
-            Change::Remove { key } => {
-                self.keys.remove(key);
-            }
-            Change::Expire { key, deadline } => {
-                if let Some(value) = self.keys.get_mut(key) {
-                    value.deadline = *deadline;
+                keyed(out, 23 - u8::from(deadline.is_some()), key, fields);
+                if let Some(at_ms) = *deadline {
+                    varint(out, at_ms);
                 }
             }
-            Change::Move { from, to } => {
-                let value = self.keys.remove(from).ok_or(Misfit)?;
-                self.keys.insert(to.clone(), value);
-            }
-            Change::Copy { from, to } => {
-                let value = self.keys.get(from).ok_or(Misfit)?.clone();
-                self.keys.insert(to.clone(), value);
-            }
-            Change::Clear => self.keys.clear(),
+            Self::SetAdd { key, members } => keyed(out, 24, key, members),
+            Self::SetRemove { key, members } => keyed(out, 25, key, members),
+            Self::ZSetAdd { key, pairs } => keyed(out, 26, key, pairs),
+            Self::ZSetRemove { key, members } => keyed(out, 27, key, members),
         }
-        Ok(())
     }
+}
 
-    /// Panics unless the database holds exactly this.
-    pub(crate) fn assert_held(&self, db: &Db) {
-        let expected: Vec<Vec<u8>> = self.keys.keys().cloned().collect();
-        assert_eq!(keys(db), expected, "keys");
-        for (key, value) in &self.keys {
-            assert_eq!(strlen(db, key), value.len, "length of {key:?}");
-            if value.len <= WHOLE_MAX {
-                let whole = ask(db, &[b"GET", key]);
-                assert_eq!(whole, Reply::Bulk(value.read(0, value.len)), "{key:?}");
-            }
-            let mut pieces = vec![(0, 64), (value.len.saturating_sub(64), value.len)];
-            for (offset, bytes) in &value.writes {
-                let end = offset + bytes.len() as u64;
-                pieces.push((offset.saturating_sub(16), offset.saturating_add(16)));
-                pieces.push((end.saturating_sub(16), end + 16));
-            }
-            for (from, to) in pieces {
-                let found = range(db, key, from, to);
-                assert_eq!(found, value.read(from, to), "{from}..{to} of {key:?}");
-            }
-            let deadline = match value.deadline {
-                None => -1,
-                // What Redis's replies cannot say is only asked for.
-                Some(at_ms) => match i64::try_from(at_ms) {
-                    Ok(at_ms) => at_ms,
-                    Err(_) => {
-                        ask(db, &[b"PEXPIRETIME", key]);
-                        continue;
-                    }
-                },
-            };
-            let found = ask(db, &[b"PEXPIRETIME", key]);
-            assert_eq!(found, Reply::Int(deadline), "deadline of {key:?}");
-        }
+fn transfer(out: &mut Vec<u8>, tags: [u8; 2], database: Option<u8>, from: &[u8], to: &[u8]) {
+    match database {
+        None => out.push(tags[0]),
+        Some(database) => out.extend([tags[1], database]),
     }
+    slice(out, from);
+    slice(out, to);
 }

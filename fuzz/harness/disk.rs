@@ -1,14 +1,17 @@
 //! One database file in memory, and ways to look at what a database holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use nacredb::prelude::*;
 use nacredb::storage::backend::{Access, Storage};
 use nacredb::storage::memory::MemoryStorage;
-use nacredb::{Builder, Db, Error, ManualClock, Reply, StorageError};
+use nacredb::{Builder, Db, Error, FieldTtl, KeyType, ManualClock, Reply, StorageError, ZRange};
 
 /// The file's name.
 pub(crate) const NAME: &str = "fuzz.nacre";
+/// Logical databases.
+pub(crate) const DATABASES: u8 = 16;
 /// A value longer than this is looked at in pieces.
 pub(crate) const WHOLE_MAX: u64 = 1 << 16;
 
@@ -66,11 +69,25 @@ pub(crate) fn is_a_refusal(error: &Error) -> bool {
 /// What a key holds, as far as one can look without allocating what the bytes ask for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seen {
-    pub(crate) len: i64,
-    /// The value, or its first and last bytes.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) held: Held,
     pub(crate) deadline: Reply,
-    pub(crate) encoding: Reply,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Held {
+    String {
+        len: u64,
+        /// The value, or its first and last bytes.
+        bytes: Vec<u8>,
+        encoding: Reply,
+    },
+    List(Vec<Vec<u8>>),
+    /// Fields, with their values and deadlines.
+    Hash(BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>),
+    Set(BTreeSet<Vec<u8>>),
+    /// In order, with the bits of the scores, and without the sign of zero: as in Redis, the short form
+    /// does not keep it.
+    SortedSet(Vec<(Vec<u8>, u64)>),
 }
 
 pub(crate) fn ask(db: &Db, words: &[&[u8]]) -> Reply {
@@ -115,27 +132,100 @@ pub(crate) fn keys(db: &Db) -> Vec<Vec<u8>> {
     keys
 }
 
-/// Everything there is to see.
-pub(crate) fn content(db: &Db) -> BTreeMap<Vec<u8>, Seen> {
-    let see = |key: Vec<u8>| {
-        let len = strlen(db, &key);
-        let bytes = if len <= WHOLE_MAX {
-            match ask(db, &[b"GET", &key]) {
-                Reply::Bulk(bytes) => bytes,
-                other => panic!("GET answers {other:?}"),
+/// What a key holds.
+pub(crate) fn look(db: &impl nacredb::RunRead, key: &[u8]) -> Held {
+    match db.key_type(key).expect("a type") {
+        Some(KeyType::String) => panic!("strings are looked at by command"),
+        Some(KeyType::List) => {
+            let list = db.lrange(key, 0, -1).expect("LRANGE");
+            assert_eq!(db.llen(key).expect("LLEN"), list.len() as u64);
+            Held::List(list)
+        }
+        Some(KeyType::Hash) => {
+            let pairs = db.hget_all(key).expect("HGETALL");
+            assert_eq!(db.hlen(key).expect("HLEN"), pairs.len() as u64);
+            let fields: Vec<&[u8]> = pairs.iter().map(|(field, _)| field.as_slice()).collect();
+            let deadlines = db.hexpires_at_ms(key, &fields).expect("HPEXPIRETIME");
+            let deadlines = deadlines.into_iter().map(|deadline| match deadline {
+                FieldTtl::NoField => panic!("a field that is there and is not"),
+                FieldTtl::Never => None,
+                FieldTtl::Ms(at_ms) => Some(at_ms),
+            });
+            let len = pairs.len();
+            let with_deadline = |((field, value), deadline)| (field, (value, deadline));
+            let fields: BTreeMap<_, _> = pairs
+                .clone()
+                .into_iter()
+                .zip(deadlines)
+                .map(with_deadline)
+                .collect();
+            assert_eq!(fields.len(), len, "a field is there twice");
+            Held::Hash(fields)
+        }
+        Some(KeyType::Set) => {
+            let members = db.smembers(key).expect("SMEMBERS");
+            assert_eq!(db.scard(key).expect("SCARD"), members.len() as u64);
+            let len = members.len();
+            let members: BTreeSet<_> = members.into_iter().collect();
+            assert_eq!(members.len(), len, "a member is there twice");
+            Held::Set(members)
+        }
+        Some(KeyType::SortedSet) => {
+            let all = ZRange::ranks(0, -1);
+            let members = db.zrange_with_scores(key, all).expect("ZRANGE");
+            assert_eq!(db.zcard(key).expect("ZCARD"), members.len() as u64);
+            for (rank, (member, score)) in members.iter().enumerate() {
+                let found = db.zscore(key, member).expect("ZSCORE");
+                assert_eq!(found, Some(*score), "ZSCORE of {member:?}");
+                let found = db.zrank(key, member).expect("ZRANK");
+                assert_eq!(found, Some(rank as u64), "ZRANK of {member:?}");
             }
-        } else {
-            let mut ends = range(db, &key, 0, WHOLE_MAX);
-            ends.extend(range(db, &key, len - WHOLE_MAX, len));
-            ends
-        };
-        let seen = Seen {
-            len: len as i64,
-            bytes,
-            deadline: ask(db, &[b"PEXPIRETIME", &key]),
-            encoding: ask(db, &[b"OBJECT", b"ENCODING", &key]),
-        };
-        (key, seen)
+            let bits = |(member, score): (Vec<u8>, f64)| (member, (score + 0.0).to_bits());
+            Held::SortedSet(members.into_iter().map(bits).collect())
+        }
+        Some(other) => panic!("{key:?} is of an unknown type, {other:?}"),
+        None => panic!("{key:?} is not there"),
+    }
+}
+
+/// Whether a key holds a string.
+pub(crate) fn is_string(db: &Db, key: &[u8]) -> bool {
+    db.key_type(key).expect("a type") == Some(KeyType::String)
+}
+
+fn look_at_string(db: &Db, key: &[u8]) -> Held {
+    let len = strlen(db, key);
+    let bytes = if len <= WHOLE_MAX {
+        match ask(db, &[b"GET", key]) {
+            Reply::Bulk(bytes) => bytes,
+            other => panic!("GET answers {other:?}"),
+        }
+    } else {
+        let mut ends = range(db, key, 0, WHOLE_MAX);
+        ends.extend(range(db, key, len - WHOLE_MAX, len));
+        ends
     };
-    keys(db).into_iter().map(see).collect()
+    Held::String {
+        len,
+        bytes,
+        encoding: ask(db, &[b"OBJECT", b"ENCODING", key]),
+    }
+}
+
+/// Everything there is to see, in all databases.
+pub(crate) fn content(db: &Db) -> BTreeMap<(u8, Vec<u8>), Seen> {
+    let mut content = BTreeMap::new();
+    for index in 0..DATABASES {
+        let db = db.database(index).expect("a database");
+        for key in keys(&db) {
+            let held = if is_string(&db, &key) {
+                look_at_string(&db, &key)
+            } else {
+                look(&db, &key)
+            };
+            let deadline = ask(&db, &[b"PEXPIRETIME", &key]);
+            content.insert((index, key), Seen { held, deadline });
+        }
+    }
+    content
 }

@@ -5,10 +5,11 @@
 use nacredb::storage::check;
 use nacredb::{Error, StorageError};
 
-use super::change::{Change, Misfit, Model};
+use super::change::Change;
 use super::disk::{NAME, builder, bytes_of, content, disk_with};
 use super::file::{Block, Frame, Image};
 use super::input::Input;
+use super::model::{Misfit, Model};
 
 /// More than this makes an input slow, not deep.
 const CHANGES_MAX: usize = 200;
@@ -25,7 +26,7 @@ pub(crate) fn run(data: &[u8]) {
     // Garbage behind the changes of one frame: it does not decode.
     let garbage = input.below(16) == 15;
     let mut blocks = input.below(4);
-    let mut model = Model::default();
+    let mut model = Model::new();
     let mut outcome = Ok(());
     let mut payload = Vec::new();
     let mut entries = 0;
@@ -44,6 +45,7 @@ pub(crate) fn run(data: &[u8]) {
         }
         if input.below(4) == 0 {
             seal(&mut image, &mut blocks, &mut payload, &mut entries);
+            model.begin();
         }
     }
     if garbage {

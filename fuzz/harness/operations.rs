@@ -11,6 +11,7 @@ use nacredb::storage::check;
 use nacredb::storage::memory::MemoryStorage;
 use nacredb::{BitOp, BitRange, CommandError, Db, Error, ManualClock, Snapshot};
 
+use super::collections::Collections;
 use super::disk::NAME;
 use super::input::Input;
 
@@ -26,7 +27,14 @@ struct Entry {
     deadline: Option<u64>,
 }
 
-type Model = BTreeMap<Vec<u8>, Entry>;
+type Strings = BTreeMap<Vec<u8>, Entry>;
+
+/// Strings, and collections under keys that no string has.
+#[derive(Debug, Clone, Default)]
+struct Model {
+    strings: Strings,
+    collections: Collections,
+}
 
 /// Something that can be read and written, and what it should hold.
 struct World {
@@ -41,7 +49,9 @@ impl World {
     fn expire(&mut self) {
         let now_ms = self.now_ms;
         self.model
+            .strings
             .retain(|_, entry| entry.deadline.is_none_or(|at_ms| at_ms >= now_ms));
+        self.model.collections.expire(now_ms);
     }
 }
 
@@ -65,7 +75,7 @@ pub(crate) fn run(data: &[u8]) {
         disk,
         worlds: vec![World {
             db,
-            model: Model::new(),
+            model: Model::default(),
             now_ms: START_MS,
         }],
         snapshots: Vec::new(),
@@ -102,12 +112,12 @@ fn open(disk: &Arc<MemoryStorage>, clock: &Arc<ManualClock>, shard_bits: u32) ->
 fn assert_holds(keyspace: &impl nacredb::RunRead, model: &Model) {
     let mut keys = keyspace.keys("*").expect("keys");
     keys.sort();
-    assert!(
-        keys.iter().eq(model.keys()),
-        "keys: {keys:?}, not {:?}",
-        model.keys()
-    );
-    for (key, entry) in model {
+    let mut expected: Vec<_> = model.strings.keys().cloned().collect();
+    expected.extend(model.collections.keys().cloned());
+    expected.sort();
+    assert_eq!(keys, expected, "keys");
+    model.collections.assert_held(keyspace);
+    for (key, entry) in &model.strings {
         let value = keyspace.get(key).expect("a value");
         assert_eq!(value.as_ref(), Some(&entry.value), "{key:?}");
         let deadline = keyspace.expires_at_ms(key).expect("a deadline").ms();
@@ -118,11 +128,12 @@ fn assert_holds(keyspace: &impl nacredb::RunRead, model: &Model) {
 impl Run<'_> {
     fn step(&mut self) {
         match self.input.byte() {
-            0..=179 => {
+            choice @ 0..=179 => {
                 let at = self.input.below(self.worlds.len());
                 let world = &mut self.worlds[at];
                 world.expire();
-                operate(&mut self.input, &world.db, &mut world.model, world.now_ms);
+                let World { db, model, now_ms } = world;
+                act(choice, &mut self.input, db, model, *now_ms);
             }
             180..=209 => self.transaction(),
             210..=219 => {
@@ -184,7 +195,7 @@ impl Run<'_> {
         let input = &mut self.input;
         let outcome = db.transaction(|tx| {
             for _ in 0..steps {
-                operate(input, tx, model, *now_ms);
+                act(input.byte(), input, tx, model, *now_ms);
             }
             if commits {
                 Ok(())
@@ -239,8 +250,23 @@ fn integer(bytes: &[u8]) -> Option<i64> {
     (number.to_string() == text).then_some(number)
 }
 
-/// One operation on both sides.
-fn operate(input: &mut Input<'_>, db: &impl nacredb::RunWrite, model: &mut Model, now_ms: u64) {
+/// One operation on both sides, on a string or on a collection.
+fn act(
+    choice: u8,
+    input: &mut Input<'_>,
+    db: &impl nacredb::RunWrite,
+    model: &mut Model,
+    now_ms: u64,
+) {
+    if choice.is_multiple_of(2) {
+        operate(input, db, &mut model.strings, now_ms);
+    } else {
+        model.collections.operate(input, db, now_ms);
+    }
+}
+
+/// One operation on a string on both sides.
+fn operate(input: &mut Input<'_>, db: &impl nacredb::RunWrite, model: &mut Strings, now_ms: u64) {
     let target = key(input);
     let held = model.get(&target).cloned();
     match input.below(20) {
