@@ -152,6 +152,9 @@ pub(crate) trait Host {
     /// must not wait answer nil.
     fn block(&self, take: Take, timeout_ms: Option<u64>) -> Result<Reply, Error> {
         let _waits_not = timeout_ms;
+        if take.needs_memory() {
+            self.make_room()?;
+        }
         let mut taken = None;
         let now = TakeNow::new(&take);
         self.write_with(now.keys(), &mut |tx| {
