@@ -129,7 +129,7 @@ impl Builder {
     ///     .max_memory(1 << 20, EvictionPolicy::AllKeysLru)
     ///     .open_in_memory();
     /// for n in 0..100 {
-    ///     cache.set(format!("page {n}"), vec![0; 50_000])?;
+    ///     cache.set(format!("page {n}"), vec![b'x'; 50_000])?;
     /// }
     /// assert!(cache.db_size()? < 25);
     /// assert!(cache.exists("page 99")?);

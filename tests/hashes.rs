@@ -121,3 +121,29 @@ fn a_reopen_finds_the_hashes_as_they_were() -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[test]
+fn a_hash_that_lost_its_last_field_to_time_begins_anew_here_and_after_a_reopen() -> Result<(), Error>
+{
+    let storage = Arc::new(MemoryStorage::new());
+    let clock = Arc::new(ManualClock::new(1_000_000));
+    let open = || {
+        let builder = Db::builder().storage(storage.clone()).clock(clock.clone());
+        builder.open("db")
+    };
+    let db = open()?;
+    db.hset_many("h", &[("soon", "1"), ("late", "2")])?;
+    db.hexpire_at_ms("h", &["late"], 2_000_000)?;
+    db.hexpire_at_ms("h", &["soon"], 1_000_100)?;
+    // From here on the latest deadline is known for an upper bound only.
+    db.hdel("h", &["late"])?;
+    db.expire_at_ms("h", 9_000_000)?;
+    clock.set_ms(1_000_200);
+    assert!(db.hset("h", "new", "3")?);
+    let before = dump(&db.snapshot()?)?;
+    assert_eq!(db.expires_at_ms("h")?, nacredb::Ttl::Never);
+    assert_eq!(db.object_encoding("h")?, Some("listpack"));
+    db.close()?;
+    assert_eq!(dump(&open()?.snapshot()?)?, before);
+    Ok(())
+}

@@ -13,7 +13,7 @@
 use super::apply::Misfit;
 use super::entry::Entry;
 use super::expiry::{is_past, stored};
-use super::tx::{Now, ReadTx, WriteTx};
+use super::tx::{Cause, Now, ReadTx, WriteTx};
 use crate::ds::hash_trie::{self, NO_DEADLINE};
 use crate::effect::{Effect, Items};
 use crate::error::CommandError;
@@ -197,13 +197,28 @@ impl<'a> WriteTx<'a> {
     pub(crate) fn hash_set(&mut self, key: &[u8], pairs: &[&[u8]]) -> usize {
         let edit = self.hash_edit();
         let fresh = || Value::Hash(HashValue::new());
-        let (due, new) = self.upsert_value(key, fresh, |value| match value {
-            Value::Hash(hash) => (edit.take_due(hash, DUE_PER_WRITE), edit.set(hash, pairs)),
+        let (due, was_emptied, new) = self.upsert_value(key, fresh, |value| match value {
+            Value::Hash(hash) => {
+                let due = edit.take_due(hash, DUE_PER_WRITE);
+                let was_emptied = !due.is_empty() && hash.is_empty();
+                if was_emptied {
+                    *hash = HashValue::new();
+                }
+                (due, was_emptied, edit.set(hash, pairs))
+            }
             Value::String(_) | Value::List(_) | Value::Set(_) | Value::SortedSet(_) => {
-                (Vec::new(), 0)
+                (Vec::new(), false, 0)
             }
         });
-        self.record_hash_removed(key, &due);
+        self.because(Cause::Expired, |tx| tx.record_hash_removed(key, &due));
+        if was_emptied {
+            // The key has gone with its last field, as it does in replay: what begins is another.
+            let (table, hash) = self.at(key);
+            table.set_expires_at_ms(hash, key, NO_DEADLINE);
+            self.because(Cause::Expired, |tx| {
+                tx.batch.record(&Effect::KeyRemove { key })
+            });
+        }
         for pairs in pieces(pairs, 2, EFFECT_BYTES_MAX) {
             let pairs = Items::new(pairs);
             self.batch.record(&Effect::HashSet { key, pairs });
@@ -230,7 +245,7 @@ impl<'a> WriteTx<'a> {
         let Some((due, removed, seen)) = done else {
             return 0;
         };
-        self.record_hash_removed(key, &due);
+        self.because(Cause::Expired, |tx| tx.record_hash_removed(key, &due));
         self.record_hash_removed(key, &removed);
         self.drop_empty(key);
         seen
@@ -249,7 +264,7 @@ impl<'a> WriteTx<'a> {
             (due, set)
         });
         let Some((due, set)) = done else { return };
-        self.record_hash_removed(key, &due);
+        self.because(Cause::Expired, |tx| tx.record_hash_removed(key, &due));
         for fields in pieces(&set, 1, EFFECT_BYTES_MAX) {
             self.batch.record(&Effect::HashExpire {
                 key,
