@@ -154,6 +154,9 @@ pub(crate) trait Host {
         let _waits_not = timeout_ms;
         let mut taken = None;
         let now = TakeNow::new(&take);
+        if now.needs_memory() {
+            self.make_room()?;
+        }
         self.write_with(now.keys(), &mut |tx| {
             taken = now.execute(tx)?;
             Ok(())
