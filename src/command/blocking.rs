@@ -226,6 +226,11 @@ impl Take {
         }
     }
 
+    /// Whether it may need memory: what is moved is stored anew.
+    pub(crate) fn needs_memory(&self) -> bool {
+        self.other().is_some()
+    }
+
     /// Every key it may touch.
     pub(crate) fn touched(&self) -> Vec<&[u8]> {
         let keys = self.keys.iter().map(Vec::as_slice);
@@ -353,6 +358,10 @@ impl WriteCommand for TakeNow<'_> {
             words: &self.touched,
             step: 1,
         }
+    }
+
+    fn needs_memory(&self) -> bool {
+        self.take.needs_memory()
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Option<Taken>, CommandError> {

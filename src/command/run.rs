@@ -157,6 +157,9 @@ pub(crate) trait Host {
         }
         let mut taken = None;
         let now = TakeNow::new(&take);
+        if now.needs_memory() {
+            self.make_room()?;
+        }
         self.write_with(now.keys(), &mut |tx| {
             taken = now.execute(tx)?;
             Ok(())

@@ -373,6 +373,9 @@ impl Engine {
         timeout_ms: Option<u64>,
         is_task: bool,
     ) -> Result<Begun, Error> {
+        if take.needs_memory() {
+            self.make_room()?;
+        }
         let join = Join {
             engine: self,
             database,

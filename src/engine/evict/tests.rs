@@ -66,6 +66,14 @@ fn without_eviction_writers_are_refused_and_nothing_changes() {
     assert!(before > 20_000);
     assert!(is_oom(db.set("k", "v")));
     assert!(is_oom(db.incr("number")));
+    let soon = Some(Duration::from_millis(1));
+    assert!(is_oom(db.blmove(
+        "from",
+        "to",
+        crate::Side::Left,
+        crate::Side::Right,
+        soon
+    )));
     assert!(is_oom(db.transaction(|tx| tx.append("number", "2"))));
     let text = "OOM command not allowed when used memory > 'maxmemory'.";
     for words in [
