@@ -81,7 +81,9 @@ impl WriteTx<'_> {
             removed.filter(|member| set.remove(member)).collect()
         });
         let removed = removed.unwrap_or_default();
-        self.record_members(&removed, |members| Effect::SetRemove { key, members });
+        if !cfg!(nacre_bug = "removal_unrecorded") {
+            self.record_members(&removed, |members| Effect::SetRemove { key, members });
+        }
         if !removed.is_empty() {
             self.drop_empty(key);
         }
