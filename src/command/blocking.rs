@@ -237,11 +237,6 @@ impl Take {
         keys.chain(self.other()).collect()
     }
 
-    /// Whether it may need more memory: it puts what it takes elsewhere.
-    pub(crate) fn needs_memory(&self) -> bool {
-        self.other().is_some()
-    }
-
     /// The type of the keys it waits for.
     pub(crate) fn wants(&self) -> KeyType {
         match self.what {

@@ -152,9 +152,6 @@ pub(crate) trait Host {
     /// must not wait answer nil.
     fn block(&self, take: Take, timeout_ms: Option<u64>) -> Result<Reply, Error> {
         let _waits_not = timeout_ms;
-        if take.needs_memory() {
-            self.make_room()?;
-        }
         let mut taken = None;
         let now = TakeNow::new(&take);
         if now.needs_memory() {

@@ -136,7 +136,7 @@ pub(crate) struct ZMultiPop<'a> {
     pub(crate) count: u64,
 }
 
-/// What a [`ZMultiPop`] has removed.
+/// What `ZMPOP` has removed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ZPopped {
     /// The key whose members they were.

@@ -118,11 +118,6 @@ impl<T> Future for Blocked<T> {
         let waiter = match &this.waiter {
             Some(waiter) => waiter,
             None => {
-                if this.take.needs_memory()
-                    && let Err(error) = this.engine.make_room()
-                {
-                    return Poll::Ready(Err(error));
-                }
                 let begun =
                     this.engine
                         .begin_take(this.database, &this.take, this.timeout_ms, true);
@@ -154,9 +149,6 @@ impl Db {
         timeout_ms: Option<u64>,
     ) -> Result<Option<Taken>, Error> {
         let engine = self.engine();
-        if take.needs_memory() {
-            engine.make_room()?;
-        }
         match engine.begin_take(self.database, take, timeout_ms, false)? {
             Begun::Done(taken) => Ok(Some(taken)),
             Begun::Waits(waiter) => engine.wait_taken(&waiter),
