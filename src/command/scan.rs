@@ -9,6 +9,7 @@
 use super::args::Args;
 use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead};
+use super::scan_elements::ElementScanOptions;
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{Entry, KeyType, ReadTx, Table};
@@ -56,8 +57,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
 /// How [`ScanRead::scan`] looks for keys.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    count: u64,
+    elements: ElementScanOptions<'a>,
     wanted: Wanted,
 }
 
@@ -73,8 +73,7 @@ enum Wanted {
 impl Default for ScanOptions<'_> {
     fn default() -> Self {
         Self {
-            pattern: None,
-            count: 10,
+            elements: ElementScanOptions::new(),
             wanted: Wanted::All,
         }
     }
@@ -90,14 +89,14 @@ impl<'a> ScanOptions<'a> {
     /// Only keys that match this pattern. Redis: `MATCH`.
     #[must_use]
     pub fn matching<P: AsRef<[u8]> + ?Sized>(mut self, pattern: &'a P) -> Self {
-        self.pattern = Some(pattern.as_ref());
+        self.elements = self.elements.matching(pattern);
         self
     }
 
     /// Looks at about this many entries a call, at least at one. Redis: `COUNT`.
     #[must_use]
     pub fn count(mut self, count: u64) -> Self {
-        self.count = count.max(1);
+        self.elements = self.elements.count(count);
         self
     }
 
@@ -115,22 +114,15 @@ pub(super) fn matches(pattern: Option<&[u8]>, key: &[u8]) -> bool {
 }
 
 fn parse_scan(args: Args<'_>) -> Result<(u64, ScanOptions<'_>), CommandError> {
-    let cursor = parse_cursor(args.word(1)?);
-    let cursor = cursor.ok_or(CommandError::Other("ERR invalid cursor".into()))?;
+    let cursor = cursor(args, 1)?;
     let mut options = ScanOptions::new();
     let mut index = 2;
     while index < args.count() {
         if index + 1 == args.count() {
             return Err(CommandError::Syntax);
         }
-        if args.is(index, "COUNT") {
-            let count = args.int(index + 1)?;
-            options.count = u64::try_from(count).unwrap_or(0);
-            if options.count == 0 {
-                return Err(CommandError::Syntax);
-            }
-        } else if args.is(index, "MATCH") {
-            options.pattern = Some(args.word(index + 1)?);
+        if options.elements.take(args, index)? {
+            // One of those that scans of one collection take too.
         } else if args.is(index, "TYPE") {
             let named = KeyType::ALL
                 .into_iter()
@@ -144,9 +136,15 @@ fn parse_scan(args: Args<'_>) -> Result<(u64, ScanOptions<'_>), CommandError> {
     Ok((cursor, options))
 }
 
+/// The word at `index` as a cursor.
+pub(super) fn cursor(args: Args<'_>, index: usize) -> Result<u64, CommandError> {
+    let cursor = parse_cursor(args.word(index)?);
+    cursor.ok_or(CommandError::Other("ERR invalid cursor".into()))
+}
+
 /// A cursor as Redis reads it, which is as C's `strtoul` does: up to a zero byte, with a sign (a
 /// minus counts down from 2^64), but without space before it; nothing at all is 0.
-pub(super) fn parse_cursor(word: &[u8]) -> Option<u64> {
+fn parse_cursor(word: &[u8]) -> Option<u64> {
     let text = word.split(|&byte| byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Some(0);
@@ -178,7 +176,7 @@ fn scan_steps(
     mut read: impl FnMut(ScanStep<'_>) -> Result<(u64, u64), Error>,
 ) -> Result<(u64, Vec<Vec<u8>>), Error> {
     let found = std::cell::RefCell::new(Vec::new());
-    let mut left = options.count;
+    let mut left = options.elements.wanted_count();
     loop {
         let (next, seen) = read(ScanStep {
             cursor,
@@ -224,7 +222,7 @@ impl ReadCommand for ScanStep<'_> {
                     Wanted::Nothing => false,
                 };
                 if wanted
-                    && matches(self.options.pattern, entry.key())
+                    && self.options.elements.wants(entry.key())
                     && !(entry.may_expire() && entry.is_expired(tx.now.ms()))
                 {
                     found.push(entry.key().to_vec());

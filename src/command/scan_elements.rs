@@ -49,6 +49,24 @@ impl<'a> ElementScanOptions<'a> {
         scan::matches(self.pattern, element)
     }
 
+    /// Takes a `COUNT` or `MATCH` with its value; says whether there is one at `index`.
+    pub(super) fn take(&mut self, args: Args<'a>, index: usize) -> Result<bool, CommandError> {
+        if index + 1 == args.count() {
+            return Ok(false);
+        }
+        if args.is(index, "COUNT") {
+            self.count = u64::try_from(args.int(index + 1)?).unwrap_or(0);
+            if self.count == 0 {
+                return Err(CommandError::Syntax);
+            }
+        } else if args.is(index, "MATCH") {
+            self.pattern = Some(args.word(index + 1)?);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
     /// The options after key and cursor, and whether `NOVALUES` is among them, which only hashes may
     /// have.
     pub(super) fn parse(args: Args<'a>, is_hash: bool) -> Result<(Self, bool), CommandError> {
@@ -56,15 +74,7 @@ impl<'a> ElementScanOptions<'a> {
         let mut no_values = false;
         let mut index = 3;
         while index < args.count() {
-            let has_value = index + 1 < args.count();
-            if has_value && args.is(index, "COUNT") {
-                options.count = u64::try_from(args.int(index + 1)?).unwrap_or(0);
-                if options.count == 0 {
-                    return Err(CommandError::Syntax);
-                }
-                index += 2;
-            } else if has_value && args.is(index, "MATCH") {
-                options.pattern = Some(args.word(index + 1)?);
+            if options.take(args, index)? {
                 index += 2;
             } else if args.is(index, "NOVALUES") {
                 if !is_hash {
@@ -83,6 +93,5 @@ impl<'a> ElementScanOptions<'a> {
 
 /// The cursor of a command, which Redis reads before it looks at the key.
 pub(super) fn cursor(args: Args<'_>) -> Result<u64, CommandError> {
-    let cursor = scan::parse_cursor(args.word(2)?);
-    cursor.ok_or(CommandError::Other("ERR invalid cursor".into()))
+    scan::cursor(args, 2)
 }

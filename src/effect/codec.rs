@@ -3,7 +3,7 @@
 //! A frame's payload and a snapshot block's payload are both a plain sequence of these. Tags are part
 //! of the file format (docs/file-format.md); a tag is never reused.
 
-use super::{Effect, Items};
+use super::{DATABASES, Effect, Items};
 use crate::sys::varint::{self, Reader};
 
 const STRING_SET: u8 = 1;
@@ -33,9 +33,6 @@ const SET_ADD: u8 = 24;
 const SET_REMOVE: u8 = 25;
 const ZSET_ADD: u8 = 26;
 const ZSET_REMOVE: u8 = 27;
-
-/// Logical databases are numbered below this.
-const DATABASES: u8 = 16;
 
 /// Bytes that are no sequence of effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,6 +15,10 @@ mod items;
 
 pub use items::Items;
 
+/// How many logical databases there are, as in a Redis without configuration: they are numbered below
+/// this, in files too.
+pub(crate) const DATABASES: u8 = 16;
+
 /// One state change. Borrows its bytes from the caller or from the frame it was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -13,6 +13,7 @@
 use super::apply::Misfit;
 use super::entry::Entry;
 use super::expiry::{is_past, stored};
+use super::pieces::{EFFECT_BYTES_MAX, SNAPSHOT_BYTES_MAX, pieces, word_pieces};
 use super::tx::{Cause, Now, ReadTx, WriteTx};
 use crate::ds::hash_trie::{self, NO_DEADLINE};
 use crate::effect::{Effect, Items};
@@ -20,10 +21,6 @@ use crate::error::CommandError;
 pub(crate) use crate::value::hash::FieldRef;
 use crate::value::{HashValue, Value};
 
-/// Bytes of items in one effect.
-const EFFECT_BYTES_MAX: usize = 1 << 20;
-/// Bytes of items in one effect of a snapshot.
-const SNAPSHOT_BYTES_MAX: usize = 64 << 10;
 /// Fields that are due and that one write removes at most: the rest is the expirer's.
 const DUE_PER_WRITE: usize = 64;
 
@@ -219,7 +216,7 @@ impl<'a> WriteTx<'a> {
                 tx.batch.record(&Effect::KeyRemove { key })
             });
         }
-        for pairs in pieces(pairs, 2, EFFECT_BYTES_MAX) {
+        for pairs in pieces(pairs, 2, EFFECT_BYTES_MAX, |word| word.len()) {
             let pairs = Items::new(pairs);
             self.batch.record(&Effect::HashSet { key, pairs });
         }
@@ -265,7 +262,7 @@ impl<'a> WriteTx<'a> {
         });
         let Some((due, set)) = done else { return };
         self.because(Cause::Expired, |tx| tx.record_hash_removed(key, &due));
-        for fields in pieces(&set, 1, EFFECT_BYTES_MAX) {
+        for fields in word_pieces(&set, EFFECT_BYTES_MAX) {
             self.batch.record(&Effect::HashExpire {
                 key,
                 fields: Items::new(fields),
@@ -311,7 +308,7 @@ impl<'a> WriteTx<'a> {
             return;
         }
         let fields: Vec<&[u8]> = fields.iter().map(AsRef::as_ref).collect();
-        for fields in pieces(&fields, 1, EFFECT_BYTES_MAX) {
+        for fields in word_pieces(&fields, EFFECT_BYTES_MAX) {
             let fields = Items::new(fields);
             self.batch.record(&Effect::HashRemove { key, fields });
         }
@@ -353,30 +350,6 @@ impl<'a> WriteTx<'a> {
         }
         Ok(())
     }
-}
-
-/// Cuts words into runs of whole groups of `group`, each of at most `bytes_max` bytes unless one
-/// group alone is longer.
-fn pieces<'w, 'b>(
-    words: &'w [&'b [u8]],
-    group: usize,
-    bytes_max: usize,
-) -> impl Iterator<Item = &'w [&'b [u8]]> {
-    let mut rest = words;
-    std::iter::from_fn(move || {
-        let mut len = 0;
-        let mut bytes = 0_usize;
-        for words in rest.chunks(group) {
-            bytes += words.iter().map(|word| word.len()).sum::<usize>();
-            if len > 0 && bytes > bytes_max {
-                break;
-            }
-            len += words.len();
-        }
-        let (piece, after) = rest.split_at(len);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
 }
 
 /// Hands over effects that rebuild the hash of `entry` on an empty key.

@@ -120,24 +120,30 @@ impl WriteTx<'_> {
         fresh: impl FnOnce() -> Value,
         edit: impl FnOnce(&mut Value) -> R,
     ) -> R {
-        self.purge_expired(key);
+        let now = self.now;
         let (table, hash) = self.at(key);
-        if table.keys().get(hash, key).is_none() {
-            let mut value = fresh();
-            let result = edit(&mut value);
-            table.insert(
-                hash,
-                key,
-                tag::STRING,
-                NO_DEADLINE,
-                NewPayload::Large(value),
-            );
-            return result;
+        match table
+            .keys()
+            .get(hash, key)
+            .map(|entry| is_gone(&entry, now))
+        {
+            Some(false) => {
+                return match table.edit(hash, key, edit) {
+                    Some(result) => result,
+                    None => unreachable!("the caller has checked that it is a collection"),
+                };
+            }
+            Some(true) => {
+                self.because(Cause::Expired, |tx| tx.erase(key));
+            }
+            None => {}
         }
-        match table.edit(hash, key, edit) {
-            Some(result) => result,
-            None => unreachable!("the caller has checked that it is a collection"),
-        }
+        let mut value = fresh();
+        let result = edit(&mut value);
+        let (table, hash) = self.at(key);
+        let payload = NewPayload::Large(value);
+        table.insert(hash, key, tag::STRING, NO_DEADLINE, payload);
+        result
     }
 
     /// Changes the collection at `key`, if there is one; one that has expired is removed and not

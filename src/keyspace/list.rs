@@ -2,20 +2,16 @@
 //!
 //! Invariants:
 //! 1. No key holds an empty list: the mutator that removes the last element removes the key.
-//! 2. No effect holds more than about [`EFFECT_BYTES`] of elements, unless one element alone does.
+//! 2. No effect holds more than about [`EFFECT_BYTES_MAX`] of elements, unless one element alone does.
 //!
 //! Positions count from the front and are those of elements that are there: commands see to that.
 
 use super::apply::Misfit;
-use super::expiry::stored;
+use super::pieces::{EFFECT_BYTES_MAX, word_pieces};
 use super::tx::{Dropped, WriteTx};
-use crate::ds::hash_trie::NewPayload;
 use crate::effect::{Effect, Items};
 use crate::error::CommandError;
 use crate::value::{ListValue, Value};
-
-/// A change of many elements is recorded in pieces of this length.
-const EFFECT_BYTES: usize = 1 << 20;
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,28 +20,6 @@ pub enum Side {
     Left,
     /// The back: `RIGHT`.
     Right,
-}
-
-/// Cuts words into runs of at most this many bytes, or of one word.
-pub(super) fn pieces<'w, 'a>(
-    words: &'w [&'a [u8]],
-    bytes_max: usize,
-) -> impl Iterator<Item = &'w [&'a [u8]]> {
-    let mut rest = words;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let mut count = 0;
-        for word in rest {
-            bytes += word.len();
-            if count > 0 && bytes > bytes_max {
-                break;
-            }
-            count += 1;
-        }
-        let (piece, after) = rest.split_at(count);
-        rest = after;
-        (count > 0).then_some(piece)
-    })
 }
 
 impl WriteTx<'_> {
@@ -84,7 +58,7 @@ impl WriteTx<'_> {
             }
         });
         let mut index = len;
-        for piece in pieces(values, EFFECT_BYTES) {
+        for piece in word_pieces(values, EFFECT_BYTES_MAX) {
             match side {
                 Side::Left if piece.len() > 1 => {
                     let reversed: Vec<&[u8]> = piece.iter().rev().copied().collect();
@@ -168,7 +142,6 @@ impl WriteTx<'_> {
         self.batch.record(&Effect::ListSet { key, index, value });
     }
 
-    #[allow(dead_code, reason = "for commands that store what they computed")]
     /// Lets `key` hold a list of these elements and nothing else; without any it holds nothing.
     pub(crate) fn list_store(&mut self, key: &[u8], values: &[&[u8]]) {
         self.erase(key);
@@ -257,24 +230,20 @@ impl WriteTx<'_> {
             .record(&Effect::ListInsert { key, index, values });
     }
 
-    /// Changes the list at `key`, or the new one that it gets where there is none to see.
+    /// Changes the list at `key`, or the new one that it gets where there is none to see. One that the
+    /// caller has seen is not looked for again.
     fn edit_list(&mut self, key: &[u8], is_there: bool, edit: impl FnOnce(&mut ListValue)) {
+        let edit = |value: &mut Value| {
+            if let Value::List(list) = value {
+                edit(list);
+            }
+        };
         if is_there {
             let (table, hash) = self.at(key);
-            table.edit(hash, key, |value| {
-                if let Value::List(list) = value {
-                    edit(list);
-                }
-            });
-            return;
+            table.edit(hash, key, edit);
+        } else {
+            self.upsert_value(key, || Value::List(ListValue::new()), edit);
         }
-        // Replay, which has no clock, must build on nothing as well.
-        self.purge_expired(key);
-        let mut list = ListValue::new();
-        edit(&mut list);
-        let (table, hash) = self.at(key);
-        let payload = NewPayload::Large(Value::List(list));
-        table.insert(hash, key, 0, stored(None), payload);
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod expiry;
 pub(crate) mod hash;
 pub(crate) mod key;
 pub(crate) mod list;
+mod pieces;
 pub(crate) mod set;
 pub(crate) mod shard;
 pub(crate) mod string;

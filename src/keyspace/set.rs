@@ -8,16 +8,12 @@
 
 use super::apply::Misfit;
 use super::entry::{Entry, tag};
+use super::pieces::{EFFECT_BYTES_MAX, SNAPSHOT_BYTES_MAX, word_pieces};
 use super::tx::{Dropped, ReadTx, WriteTx};
 use crate::ds::hash_trie::{NO_DEADLINE, NewPayload, OldPayload};
 use crate::effect::{Effect, Items};
 use crate::error::CommandError;
 use crate::value::{SetValue, Value};
-
-/// Bytes of members in one effect.
-const EFFECT_BYTES_MAX: usize = 1 << 20;
-/// Bytes of members in one effect of a snapshot.
-const SNAPSHOT_BYTES_MAX: usize = 64 << 10;
 
 impl<'a> ReadTx<'a> {
     /// The set at `key`; `None` if there is nothing.
@@ -35,22 +31,6 @@ fn as_set(value: &mut Value) -> &mut SetValue {
             unreachable!("the caller has checked that it is a set")
         }
     }
-}
-
-/// Words cut into pieces of about this many bytes.
-fn pieces<'w>(words: &'w [&'w [u8]], bytes_max: usize) -> impl Iterator<Item = &'w [&'w [u8]]> {
-    let mut rest = words;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |word: &&&[u8]| {
-            bytes += word.len();
-            bytes <= bytes_max
-        };
-        let len = rest.iter().take_while(fits).count().max(1);
-        let (piece, after) = rest.split_at_checked(len)?;
-        rest = after;
-        Some(piece)
-    })
 }
 
 impl WriteTx<'_> {
@@ -119,7 +99,7 @@ impl WriteTx<'_> {
         members: &'e [&'e [u8]],
         effect: impl Fn(Items<'e>) -> Effect<'e>,
     ) {
-        for piece in pieces(members, EFFECT_BYTES_MAX) {
+        for piece in word_pieces(members, EFFECT_BYTES_MAX) {
             self.batch.record(&effect(Items::new(piece)));
         }
     }
@@ -154,19 +134,4 @@ pub(super) fn set_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)) 
         let members = Items::new(members);
         emit(&Effect::SetAdd { key, members });
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_are_bounded_and_lose_nothing() {
-        let words: Vec<&[u8]> = vec![b"aaaa", b"", b"bb", b"cccccccccc", b"d", b"e"];
-        let cut: Vec<_> = pieces(&words, 5).collect();
-        assert_eq!(cut.concat(), words);
-        let lens: Vec<usize> = cut.iter().map(|piece| piece.len()).collect();
-        assert_eq!(lens, [2, 1, 1, 2]);
-        assert_eq!(pieces(&[], 5).count(), 0);
-    }
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use super::table::{Keys, Table};
 use crate::ds::census::Census;
-
-/// How many logical databases there are, as in a Redis without configuration.
-pub(crate) const DATABASES: u8 = 16;
+pub(crate) use crate::effect::DATABASES;
 
 /// The tables of databases 1 and up.
 type Others = [Table; DATABASES as usize - 1];

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::pieces::{SNAPSHOT_BYTES_MAX as PIECE_BYTES, pieces};
 use super::tx::WriteTx;
 use crate::effect::{Effect, Items};
 use crate::value::{Value, ZSetValue};
@@ -15,25 +16,6 @@ fn zset_of(value: &mut Value) -> &mut ZSetValue {
     }
 }
 
-/// What the items of one effect have together, about, unless a single one has more.
-const PIECE_BYTES: usize = 64 * 1024;
-
-/// Cuts items into runs of about `PIECE_BYTES`.
-fn pieces<T>(items: &[T], bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
-    let mut rest = items;
-    std::iter::from_fn(move || {
-        let mut sum = 0;
-        let fitting = rest.iter().take_while(|item| {
-            sum += bytes(item);
-            sum <= PIECE_BYTES
-        });
-        let count = fitting.count().max(1).min(rest.len());
-        let (piece, after) = rest.split_at(count);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
-}
-
 /// Hands over effects that add these members.
 pub(super) fn add_effects(key: &[u8], items: &[(f64, &[u8])], emit: &mut dyn FnMut(&Effect<'_>)) {
     if let [(score, member)] = items {
@@ -41,7 +23,7 @@ pub(super) fn add_effects(key: &[u8], items: &[(f64, &[u8])], emit: &mut dyn FnM
         let pairs = Items::new(&pair);
         return emit(&Effect::ZSetAdd { key, pairs });
     }
-    for piece in pieces(items, |(_, member)| member.len() + 16) {
+    for piece in pieces(items, 1, PIECE_BYTES, |(_, member)| member.len() + 16) {
         let scores: Vec<[u8; 8]> = piece
             .iter()
             .map(|(score, _)| score.to_bits().to_le_bytes())
@@ -162,7 +144,7 @@ impl WriteTx<'_> {
         if removed.is_empty() {
             return;
         }
-        for piece in pieces(removed, |member| member.len() + 8) {
+        for piece in pieces(removed, 1, PIECE_BYTES, |member| member.len() + 8) {
             let members = Items::new(piece);
             self.batch.record(&Effect::ZSetRemove { key, members });
         }
@@ -180,21 +162,6 @@ impl WriteTx<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn items_are_cut_into_bounded_pieces() {
-        let sizes = |items: &[usize]| {
-            let pieces = pieces(items, |bytes| *bytes);
-            pieces.map(<[usize]>::len).collect::<Vec<_>>()
-        };
-        assert_eq!(sizes(&[]), []);
-        assert_eq!(sizes(&[1, 2, 3]), [3]);
-        assert_eq!(
-            sizes(&[PIECE_BYTES, 1, PIECE_BYTES * 3, 0, 1]),
-            [1, 1, 1, 2]
-        );
-        assert_eq!(sizes(&[10_000; 20]), [6, 6, 6, 2]);
-    }
 
     #[test]
     fn only_numbers_of_eight_bytes_are_scores() {

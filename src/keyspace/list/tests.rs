@@ -155,7 +155,7 @@ fn much_is_recorded_in_pieces() {
             let Effect::ListInsert { values, .. } = effect else {
                 panic!("{effect:?}");
             };
-            assert!(values.iter().map(<[u8]>::len).sum::<usize>() <= EFFECT_BYTES);
+            assert!(values.iter().map(<[u8]>::len).sum::<usize>() <= EFFECT_BYTES_MAX);
         }
         let mut expected: Vec<Vec<u8>> = values.iter().map(|value| value.to_vec()).collect();
         if side == Side::Left {
@@ -164,15 +164,15 @@ fn much_is_recorded_in_pieces() {
         assert_eq!(keyspace.elements(b"k"), Some(expected.clone()));
         assert_eq!(keyspace.replayed(b"k"), Some(expected));
     }
-    let longer = vec![1; EFFECT_BYTES + 1];
+    let longer = vec![1; EFFECT_BYTES_MAX + 1];
     let words = [&longer[..], b"a"];
     assert_eq!(
-        pieces(&words, EFFECT_BYTES)
+        word_pieces(&words, EFFECT_BYTES_MAX)
             .map(<[_]>::len)
             .collect::<Vec<_>>(),
         [1, 1]
     );
-    assert_eq!(pieces(&[], EFFECT_BYTES).count(), 0);
+    assert_eq!(word_pieces(&[], EFFECT_BYTES_MAX).count(), 0);
 }
 
 #[test]
