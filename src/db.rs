@@ -486,7 +486,7 @@ impl RunRead for Db {
     }
 
     fn usage(&self, key: &[u8]) -> Usage {
-        self.engine().usage(self.database, key)
+        self.engine().usage(key)
     }
 }
 
@@ -515,7 +515,7 @@ impl Host for Db {
     }
 
     fn usage(&self, key: &[u8]) -> Usage {
-        self.engine().usage(self.database, key)
+        self.engine().usage(key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
