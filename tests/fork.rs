@@ -107,9 +107,16 @@ impl Busy {
             }),
             start(|db, keys| drop(waiting(db, keys))),
             start(|db, _| {
-                let feed = db.subscribe("*").unwrap();
-                db.set("seen", "v").unwrap();
-                drop(feed);
+                // Many that wait, so that looking for one among them takes a while under the lock.
+                let mut feeds: Vec<_> = (0..2_000).map(|_| db.subscribe("*").unwrap()).collect();
+                let mut context = Context::from_waker(Waker::noop());
+                for feed in &mut feeds {
+                    assert!(feed.poll_recv(&mut context).is_pending());
+                }
+                for _ in 0..5_000 {
+                    let last = feeds.last_mut().unwrap();
+                    assert!(last.poll_recv(&mut context).is_pending());
+                }
             }),
         ];
         Self { done, threads }
