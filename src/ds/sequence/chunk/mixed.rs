@@ -78,8 +78,9 @@ impl Mixed {
         usize::from(self.count)
     }
 
-    /// Item `i`, which is there.
-    #[inline]
+    /// Item `i`, which is there. Not inlined, for otherwise it would be merged with the other form, and
+    /// lookups that do not depend on each other would overlap less.
+    #[inline(never)]
     pub(super) fn get(self, bytes: &[u8], i: usize) -> &[u8] {
         item(bytes, read(bytes, usize::from(self.table) + SLOT * i))
     }
