@@ -210,7 +210,7 @@ fn every_crash_leaves_the_keyspace_as_some_commit_left_it() {
     let mut visited = Visited::default();
     let mut seed = 0;
     while visited.states < wanted {
-        record(seed).visit((6, 12), 40, &mut visited);
+        record(seed).visit((4, 6), 40, &mut visited);
         seed += 1;
     }
     println!(
