@@ -341,7 +341,7 @@ impl ReadCommand for GetBit<'_> {
     }
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<bool, CommandError> {
-        check_offset(tx.rules, self.offset)?;
+        check_offset(*tx.rules, self.offset)?;
         match tx.entry(self.key) {
             Some(entry) => Ok(entry.string()?.get_bit(self.offset)),
             None => Ok(false),

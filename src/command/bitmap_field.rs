@@ -396,7 +396,7 @@ impl ReadCommand for BitField<'_> {
     }
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
-        self.check(tx.rules)?;
+        self.check(*tx.rules)?;
         if self.ops.writes() {
             return Err(other("ERR BITFIELD_RO only supports the GET subcommand"));
         }

@@ -192,14 +192,14 @@ impl ReadCommand for Join<'_> {
                 unite(&there, hasher, &limits, &mut |member| {
                     found.push(member.to_vec());
                 });
-                arrange(&mut found, tx.rules);
+                arrange(&mut found, *tx.rules);
             }
             Op::Diff => {
                 if let Some((Some(first), others)) = sets.split_first() {
                     subtract(first, others, hasher, &limits, &mut |member| {
                         found.push(member.to_vec());
                     });
-                    arrange(&mut found, tx.rules);
+                    arrange(&mut found, *tx.rules);
                 }
             }
         }

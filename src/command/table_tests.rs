@@ -246,7 +246,7 @@ impl Host for RecordingHost {
             reach: Reach::Many(&lent),
             layout: &self.layout,
             now: &Now::new(&clock),
-            rules: RULES,
+            rules: &RULES,
             random: &random,
             database: 0,
         })?)

@@ -99,7 +99,8 @@ impl Engine {
         keys: &Keys<'_>,
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
-        self.check_readable()?;
+        // Whether the handle is open is asked under the lock.
+        self.check_process()?;
         let read_clock = || self.clock.now_ms();
         let random = || self.rng.next_u64();
         let now = Now::new(&read_clock);
@@ -107,7 +108,7 @@ impl Engine {
             reach,
             layout: &self.layout,
             now: &now,
-            rules: self.rules,
+            rules: &self.rules,
             random: &random,
             database,
         };
@@ -125,6 +126,7 @@ impl Engine {
                 hash,
             }))?);
         }
+        self.check_open()?;
         let locked = self.lock_many(self.shards_of(keys))?;
         let _inside = Inside::several();
         Ok(call(&tx(Reach::Many(&locked)))?)

@@ -182,17 +182,28 @@ impl Engine {
     #[inline]
     fn lock(&self, index: usize) -> Result<Guard<'_>, StorageError> {
         let slot: &Mutex<Slot> = &self.slots[index];
+        // Asked under the lock: a close empties the shards, and a panic poisons the handle before it lets
+        // go of what it had half changed.
+        if let Some(guard) = slot.try_lock()
+            && self.is_open()
+        {
+            return Ok(guard);
+        }
+        self.lock_slowly(slot)
+    }
+
+    /// The lock that another has, or a refused one. Out of line, so that the free one can be inlined.
+    #[cold]
+    fn lock_slowly<'a>(&self, slot: &'a Mutex<Slot>) -> Result<Guard<'a>, StorageError> {
+        self.check_open()?;
         let guard = match slot.try_lock() {
             Some(guard) => guard,
             None => self.lock_contended(slot)?,
         };
-        // Asked again under the lock: a close empties the shards, and a panic poisons the handle before
-        // it lets go of what it had half changed.
         self.check_open()?;
         Ok(guard)
     }
 
-    #[cold]
     fn lock_contended<'a>(&self, slot: &'a Mutex<Slot>) -> Result<Guard<'a>, StorageError> {
         let held = HELD.get();
         if held == 0 {

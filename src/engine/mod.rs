@@ -209,10 +209,16 @@ impl Engine {
         self.check_process()
     }
 
+    /// Whether the handle was neither closed nor poisoned.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.load(Ordering::Acquire) == OPEN
+    }
+
     /// Refuses work on a handle that was closed or poisoned.
     #[inline]
     pub(crate) fn check_open(&self) -> Result<(), StorageError> {
-        if self.state.load(Ordering::Acquire) == OPEN {
+        if self.is_open() {
             Ok(())
         } else {
             Err(self.refusal())

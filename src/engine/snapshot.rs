@@ -174,7 +174,7 @@ impl Snapshot {
             reach,
             layout: &state.layout,
             now: &now,
-            rules: state.rules,
+            rules: &state.rules,
             random: &random,
             database: self.database,
         };

@@ -176,7 +176,7 @@ impl Transaction<'_> {
             reach: Reach::Many(&work.private),
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
-            rules: self.engine.rules,
+            rules: &self.engine.rules,
             random: &random,
             database: self.database.get(),
         };

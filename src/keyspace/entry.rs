@@ -80,21 +80,36 @@ pub(crate) enum StringRef<'a> {
 
 /// Whether an entry is a hash that has fields with deadlines.
 #[inline]
-fn has_field_deadlines(entry: &EntryRef<'_, Value>) -> bool {
-    matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.with_deadline_count() > 0)
+fn has_field_deadlines(large: Option<&Value>) -> bool {
+    matches!(large, Some(Value::Hash(hash)) if hash.with_deadline_count() > 0)
 }
 
 /// Whether an entry's deadline has passed, or that of each of its fields: such a hash is as good as
 /// empty, and no key holds an empty one.
-fn is_past(entry: &EntryRef<'_, Value>, now_ms: u64) -> bool {
-    super::expiry::is_past(entry.expires_at_ms, now_ms)
-        || matches!(entry.payload, Payload::Large(Value::Hash(hash)) if hash.is_all_past(now_ms))
+fn is_past(large: Option<&Value>, expires_at_ms: u64, now_ms: u64) -> bool {
+    super::expiry::is_past(expires_at_ms, now_ms)
+        || matches!(large, Some(Value::Hash(hash)) if hash.is_all_past(now_ms))
+}
+
+/// As [`is_gone`], of a value and its deadline.
+#[inline]
+pub(super) fn is_value_gone(large: Option<&Value>, expires_at_ms: u64, now: &Now<'_>) -> bool {
+    (expires_at_ms != NO_DEADLINE || has_field_deadlines(large))
+        && is_past(large, expires_at_ms, now.ms())
 }
 
 /// As [`Entry::is_expired`]; the time is asked for only if it matters.
 #[inline]
 pub(super) fn is_gone(entry: &EntryRef<'_, Value>, now: &Now<'_>) -> bool {
-    (entry.expires_at_ms != NO_DEADLINE || has_field_deadlines(entry)) && is_past(entry, now.ms())
+    is_value_gone(large_of(entry), entry.expires_at_ms, now)
+}
+
+#[inline]
+fn large_of<'a>(entry: &EntryRef<'a, Value>) -> Option<&'a Value> {
+    match entry.payload {
+        Payload::Large(value) => Some(value),
+        Payload::Inline(_) => None,
+    }
 }
 
 impl<'a> Entry<'a> {
@@ -114,12 +129,12 @@ impl<'a> Entry<'a> {
 
     /// Whether the time has to be asked for to know whether it is there.
     pub(crate) fn may_expire(&self) -> bool {
-        self.0.expires_at_ms != NO_DEADLINE || has_field_deadlines(&self.0)
+        self.0.expires_at_ms != NO_DEADLINE || has_field_deadlines(large_of(&self.0))
     }
 
     /// Whether its deadline has passed, or that of each of its fields.
     pub(crate) fn is_expired(&self, now_ms: u64) -> bool {
-        is_past(&self.0, now_ms)
+        is_past(large_of(&self.0), self.0.expires_at_ms, now_ms)
     }
 
     pub(crate) fn key_type(&self) -> KeyType {

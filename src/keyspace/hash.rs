@@ -35,12 +35,13 @@ impl<'a> ReadTx<'a> {
     /// The hash at `key`; `None` if there is nothing.
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> Result<Option<Fields<'a>>, CommandError> {
-        match self.entry(key) {
-            Some(entry) => Ok(Some(Fields {
-                hash: entry.hash()?,
+        match self.large(key) {
+            None => Ok(None),
+            Some(Some(Value::Hash(hash))) => Ok(Some(Fields {
+                hash,
                 now: self.now,
             })),
-            None => Ok(None),
+            Some(_) => Err(CommandError::WrongType),
         }
     }
 }

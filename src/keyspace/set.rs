@@ -19,7 +19,11 @@ impl<'a> ReadTx<'a> {
     /// The set at `key`; `None` if there is nothing.
     #[inline]
     pub(crate) fn set(&self, key: &[u8]) -> Result<Option<&'a SetValue>, CommandError> {
-        self.entry(key).map(|entry| entry.set()).transpose()
+        match self.large(key) {
+            None => Ok(None),
+            Some(Some(Value::Set(set))) => Ok(Some(set)),
+            Some(_) => Err(CommandError::WrongType),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use super::entry::{Entry, is_gone};
+use super::entry::{Entry, is_gone, is_value_gone};
 use super::shard::{Layout, Shard};
 use super::table::Table;
 use crate::effect::{Effect, codec};
@@ -87,7 +87,7 @@ pub(crate) struct ReadTx<'a> {
     pub(crate) reach: Reach<'a>,
     pub(crate) layout: &'a Layout,
     pub(crate) now: &'a Now<'a>,
-    pub(crate) rules: Rules,
+    pub(crate) rules: &'a Rules,
     pub(crate) random: &'a dyn Fn() -> u64,
     /// The logical database that keys are looked for in.
     pub(crate) database: u8,
@@ -101,19 +101,38 @@ impl std::fmt::Debug for ReadTx<'_> {
     }
 }
 
+/// The place of a key among several shards. Out of line, so that the way of one key can be inlined.
+#[inline(never)]
+fn place_among<'a>(shards: &'a dyn ShardSource, layout: &Layout, key: &[u8]) -> (&'a Shard, u64) {
+    let hash = layout.hash(key);
+    (shards.shard(layout.shard_of(hash)), hash)
+}
+
 impl<'a> ReadTx<'a> {
     /// The entry at `key`, unless it is missing or expired.
     #[inline]
     pub(crate) fn entry(&self, key: &[u8]) -> Option<Entry<'a>> {
-        let (shard, hash) = match self.reach {
-            Reach::One { shard, hash } => (shard, hash),
-            Reach::Many(shards) => {
-                let hash = self.layout.hash(key);
-                (shards.shard(self.layout.shard_of(hash)), hash)
-            }
-        };
+        let (shard, hash) = self.place(key);
         let entry = shard.table(self.database).keys().get(hash, key)?;
         (!is_gone(&entry, self.now)).then(|| Entry::new(entry))
+    }
+
+    /// The value beside the pages at `key`, unless it is missing or expired; `None` within for a string
+    /// that lies in its page. As [`entry`](Self::entry), in fewer steps.
+    #[inline]
+    pub(crate) fn large(&self, key: &[u8]) -> Option<Option<&'a Value>> {
+        let (shard, hash) = self.place(key);
+        let (large, expires_at_ms) = shard.table(self.database).keys().large(hash, key)?;
+        (!is_value_gone(large, expires_at_ms, self.now)).then_some(large)
+    }
+
+    /// The shard of a key and the key's hash.
+    #[inline]
+    fn place(&self, key: &[u8]) -> (&'a Shard, u64) {
+        match self.reach {
+            Reach::One { shard, hash } => (shard, hash),
+            Reach::Many(shards) => place_among(shards, self.layout, key),
+        }
     }
 
     /// This operation in another database.
@@ -267,7 +286,7 @@ impl WriteTx<'_> {
             reach: self.reach.as_read(),
             layout: self.layout,
             now: self.now,
-            rules: self.rules,
+            rules: &self.rules,
             random: self.random,
             database: self.batch.database,
         }

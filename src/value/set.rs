@@ -129,7 +129,7 @@ impl<'a> Probe<'a> {
             (SetValue::Table(table), Member::Word(word)) => {
                 let members = &table.members;
                 let hash = *self.hash.get_or_insert_with(|| members.hash_of(word));
-                members.get(hash, word).is_some()
+                members.contains(hash, word)
             }
             (SetValue::Ints(_) | SetValue::Words(_) | SetValue::Table(_), member) => {
                 member.with(|word| set.contains(word))
@@ -201,7 +201,7 @@ impl SetValue {
             Self::Words(words) => words.iter().any(|word| word == member),
             Self::Table(table) => {
                 let hash = table.members.hash_of(member);
-                table.members.get(hash, member).is_some()
+                table.members.contains(hash, member)
             }
         }
     }

@@ -128,6 +128,7 @@ impl Entry {
     }
 
     /// The large value's place.
+    #[inline]
     fn value_place(self) -> u16 {
         (self.word & VALUE_MASK) as u16
     }
@@ -142,9 +143,11 @@ impl Entry {
         if !self.is(HAS_DEADLINE) {
             return NO_DEADLINE;
         }
-        let mut deadline = [0; 8];
-        deadline.copy_from_slice(&bytes[self.offset + ENTRY_HEAD..self.offset + ENTRY_HEAD + 8]);
-        u64::from_le_bytes(deadline)
+        let deadline = bytes.get(self.offset + ENTRY_HEAD..);
+        match deadline.and_then(<[u8]>::first_chunk) {
+            Some(deadline) => u64::from_le_bytes(*deadline),
+            None => NO_DEADLINE,
+        }
     }
 
     #[inline]
@@ -184,27 +187,29 @@ impl Entry {
         if self.is(LARGE | LONG_KEY) {
             return self.view_beside(page);
         }
-        // One bounds check for the whole entry.
-        let body = &page.bytes[self.key_at()..self.end()];
-        let (key, value) = body.split_at(self.key_len());
+        // Bounds are checked without a panic, so that a caller pays only for the parts it uses.
+        let (key_at, value_at) = (self.key_at(), self.value_at());
         EntryRef {
-            key,
+            key: page.bytes.get(key_at..value_at).unwrap_or_default(),
             tag: self.tag(),
             expires_at_ms: self.expires_at_ms(&page.bytes),
-            payload: Payload::Inline(value),
+            payload: Payload::Inline(page.bytes.get(value_at..self.end()).unwrap_or_default()),
         }
+    }
+
+    /// The large value, if it has one.
+    #[inline]
+    fn large<L>(self, page: &Page<L>) -> Option<&L> {
+        if !self.is(LARGE) {
+            return None;
+        }
+        page.side.as_ref()?.value(self.value_place())
     }
 
     /// An entry that has something beside the page.
     #[inline(never)]
     fn view_beside<L>(self, page: &Page<L>) -> EntryRef<'_, L> {
-        let large = if self.is(LARGE) {
-            page.side
-                .as_ref()
-                .and_then(|side| side.value(self.value_place()))
-        } else {
-            None
-        };
+        let large = self.large(page);
         EntryRef {
             key: self.key(page),
             tag: self.tag(),
@@ -297,8 +302,9 @@ fn set_offset(line: &mut [u8; LINE], index: usize, offset: usize) {
 /// The places of a group whose tags fit a hash, as bits.
 #[inline]
 fn candidates_in(line: &[u8; LINE], hash: u64) -> u32 {
-    let live = (1u32 << group_len(line)) - 1;
-    equal_bytes(line, tag_of(hash)) & live
+    const ALL: u32 = (1 << GROUP_SLOTS) - 1;
+    let live = (1u32 << (line[CONTROL] & COUNT_MASK)) - 1;
+    equal_bytes(line, tag_of(hash)) & live & ALL
 }
 
 /// As [`find`], for the paths that must be short: looks at the first entry that fits in the home group,
@@ -359,6 +365,26 @@ pub(super) fn get<'a, L>(
     key: &[u8],
 ) -> Option<EntryRef<'a, L>> {
     find_inline(leaf.page, leaf.groups, hash, key).map(|place| place.entry.view(leaf.page))
+}
+
+/// Whether a leaf has a key: as [`get`], without looking at the rest of the entry.
+#[inline]
+pub(super) fn contains<L>(leaf: LeafRef<'_, Side<L>>, hash: u64, key: &[u8]) -> bool {
+    find_inline(leaf.page, leaf.groups, hash, key).is_some()
+}
+
+/// The large value of a key, `None` for one in the page, and its deadline.
+#[inline]
+pub(super) fn large<'a, L>(
+    leaf: LeafRef<'a, Side<L>>,
+    hash: u64,
+    key: &[u8],
+) -> Option<(Option<&'a L>, u64)> {
+    let entry = find_inline(leaf.page, leaf.groups, hash, key)?.entry;
+    Some((
+        entry.large(leaf.page),
+        entry.expires_at_ms(&leaf.page.bytes),
+    ))
 }
 
 /// The entries of a leaf, in the order of its index.

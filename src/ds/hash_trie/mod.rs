@@ -38,7 +38,7 @@ use std::hash::{BuildHasher, Hasher};
 use self::change::{Removal, chain_upsert, double, split_run, wrap};
 use self::leaf::{DeadlineSet, NewEntry, Node, Removed, Side};
 use super::config::INNER_BITS_MAX;
-use super::pages::{Chain, Inner, NodePtr, Shape, View, ViewMut};
+use super::pages::{Chain, Inner, LeafRef, NodePtr, Shape, View, ViewMut};
 
 #[allow(unused_imports, reason = "named by those who use the trie")]
 pub(crate) use self::{sample::below, walk::Iter};
@@ -225,12 +225,36 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
     /// The entry of a key. About two cache misses.
     #[inline]
     pub(crate) fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_, L>> {
-        lookup(
-            self.root.as_ref()?,
-            hash.rotate_left(self.skip_bits),
-            hash,
-            key,
-        )
+        let rest = hash.rotate_left(self.skip_bits);
+        lookup(self.root.as_ref()?, rest, hash, key)
+    }
+
+    /// Whether there is a key: as [`get`](Self::get), in fewer steps.
+    #[inline]
+    pub(crate) fn contains(&self, hash: u64, key: &[u8]) -> bool {
+        let rest = hash.rotate_left(self.skip_bits);
+        match self.root.as_ref().and_then(|root| descend(root, rest)) {
+            Some(Bottom::Leaf(leaf)) => leaf::contains(leaf, hash, key),
+            Some(Bottom::Chain(chain)) => lookup_in_chain(chain, hash, key).is_some(),
+            None => false,
+        }
+    }
+
+    /// The large value of a key, `None` for an inline one, and its deadline: as [`get`](Self::get), in
+    /// fewer steps.
+    #[inline]
+    pub(crate) fn large(&self, hash: u64, key: &[u8]) -> Option<(Option<&L>, u64)> {
+        match descend(self.root.as_ref()?, hash.rotate_left(self.skip_bits))? {
+            Bottom::Leaf(leaf) => leaf::large(leaf, hash, key),
+            Bottom::Chain(chain) => {
+                let entry = lookup_in_chain(chain, hash, key)?;
+                let large = match entry.payload {
+                    Payload::Large(value) => Some(value),
+                    Payload::Inline(_) => None,
+                };
+                Some((large, entry.expires_at_ms))
+            }
+        }
     }
 
     /// Inserts an entry or replaces all of it.
@@ -507,22 +531,37 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
     }
 }
 
-/// The entry of a key below a node; `rest` are the prefix bits not yet used.
+/// Where the path of a hash ends.
+enum Bottom<'a, L> {
+    Leaf(LeafRef<'a, Side<L>>),
+    Chain(&'a Chain<Side<L>>),
+}
+
+/// What lies at the end of a path; `rest` are the prefix bits not yet used.
 #[inline]
-fn lookup<'a, L>(node: &'a Node<L>, rest: u64, hash: u64, key: &[u8]) -> Option<EntryRef<'a, L>> {
+fn descend<L>(node: &Node<L>, rest: u64) -> Option<Bottom<'_, L>> {
     let mut node = node;
     let mut rest = rest;
     loop {
         match node.view() {
-            View::Leaf(leaf) => return leaf::get(leaf, hash, key),
+            View::Leaf(leaf) => return Some(Bottom::Leaf(leaf)),
             View::Inner(inner) => {
                 let bits = bits_of(inner);
                 let start = run_start(inner.starts, slot_of(rest, bits));
                 rest <<= bits;
                 node = inner.slots[start].as_ref()?;
             }
-            View::Chain(chain) => return lookup_in_chain(chain, hash, key),
+            View::Chain(chain) => return Some(Bottom::Chain(chain)),
         }
+    }
+}
+
+/// The entry of a key below a node; `rest` are the prefix bits not yet used.
+#[inline]
+fn lookup<'a, L>(node: &'a Node<L>, rest: u64, hash: u64, key: &[u8]) -> Option<EntryRef<'a, L>> {
+    match descend(node, rest)? {
+        Bottom::Leaf(leaf) => leaf::get(leaf, hash, key),
+        Bottom::Chain(chain) => lookup_in_chain(chain, hash, key),
     }
 }
 

@@ -60,6 +60,7 @@ impl<L> Side<L> {
         Some(item)
     }
 
+    #[inline]
     pub(super) fn value(&self, place: u16) -> Option<&L> {
         match self.items.get(usize::from(place))? {
             Item::Value(value) => Some(value),
