@@ -59,7 +59,8 @@ const _: () = {
 /// The longest block of a skip list, in steps: copied whole by the first write under a clone.
 pub(crate) const BLOCK_STEPS_MAX: usize = if SMALL { 4 } else { 8 };
 
-/// The most children of a branch of a skip list: a copied branch counts a reference for each.
+/// The most children of a branch of a skip list: a copied branch counts a reference for each. With 16 or 24
+/// a write with a fresh snapshot gains 3 %, and every other loses 5; with 64 the first loses 7 %.
 pub(crate) const FANOUT: usize = if SMALL { 8 } else { 48 };
 
 /// How much of a member a branch of a skip list keeps; equal scores with longer common beginnings cost

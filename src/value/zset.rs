@@ -369,13 +369,15 @@ impl ZSetValue {
             Some(_) => score,
             None => score + 0.0,
         };
+        // The table first: its page has just been searched for the old score, and what the list is going
+        // to need arrives meanwhile.
+        if let Some(table) = &mut body.table {
+            table.set(member, score, old.is_none());
+        }
         if let Some(old) = old {
             body.list.remove(key_of(old), member);
         }
         body.list.insert(element(score, member));
-        if let Some(table) = &mut body.table {
-            table.set(member, score, old.is_none());
-        }
     }
 
     /// Removes a member, and answers the score it had. O(log n).

@@ -107,7 +107,8 @@ impl Clone for Branch {
             keys: self.keys,
             counts: self.counts,
             prefixes: self.prefixes,
-            children: self.children.clone(),
+            // Written in place: the clone of an array is made beside it first.
+            children: std::array::from_fn(|at| self.children[at].clone()),
         }
     }
 }
