@@ -388,6 +388,20 @@ impl Db {
     /// The changes that are committed from now on, of keys that match a pattern as `PSUBSCRIBE` does,
     /// in every database. A branch does not inherit it.
     ///
+    /// A change is an effect: what became of a key, with the values. The names of Redis's keyspace events
+    /// are derived from it, with the differences that [`Change::events`](crate::Change::events) lists. The
+    /// order is that of the log, by LSN; all changes of a command or transaction have one LSN and come
+    /// together. What is in the database already is not told: to have that too, subscribe, take a
+    /// [`snapshot`](Self::snapshot), and skip the changes before its [`lsn`](crate::Snapshot::lsn).
+    ///
+    /// A writer never waits for a subscriber. Changes are kept in one ring in memory, for all subscriptions
+    /// together, which [`Builder::feed_limits`] bounds: 16 MiB of encoded effects and 65,536 frames unless set,
+    /// and always the newest frame, however large. A subscriber that is further behind gets
+    /// [`StorageError::Lagged`]. Of a frame it is at, a subscription keeps every change that matches until it is
+    /// handed over. While nobody subscribes, a write pays for this with one look at a counter; while somebody
+    /// does, its effects are encoded (with a file they are anyway) and copied once, under one lock for all
+    /// writers.
+    ///
     /// ```
     /// # use nacredb::{Db, Error, prelude::*};
     /// # let db = Db::open_in_memory();
@@ -410,11 +424,17 @@ impl Db {
 
     /// As [`subscribe`](Self::subscribe), from a log position on: one that
     /// [`Subscription::resume_lsn`] or [`Change::end_lsn`](crate::Change::end_lsn) gave, as far as it is
-    /// still kept. What is kept while nobody subscribes [`Builder::feed_limits`] says; nothing unless
-    /// set.
+    /// still kept. That is as long as the ring in memory has it, which forgets everything when the last
+    /// subscription ends, unless [`FeedLimits::always`] is set.
+    ///
+    /// The ring does not outlive the handle and is not read back from the file: after a reopen positions from
+    /// before it are refused. Whoever is refused reads the database anew. A position of
+    /// another file means nothing here, and so does one of a database in memory after the process that had it;
+    /// that they are refused is likely and not certain.
     ///
     /// # Errors
-    /// As [`subscribe`](Self::subscribe); [`StorageError::Lagged`] if it is kept no longer.
+    /// As [`subscribe`](Self::subscribe); [`StorageError::Lagged`] if it is kept no longer, or is
+    /// beyond the end of the log.
     pub fn subscribe_from(
         &self,
         pattern: impl AsRef<[u8]>,
@@ -488,7 +508,7 @@ impl RunRead for Db {
     }
 
     fn usage(&self, key: &[u8]) -> Usage {
-        self.engine().usage(self.database, key)
+        self.engine().usage(key)
     }
 }
 
@@ -517,7 +537,7 @@ impl Host for Db {
     }
 
     fn usage(&self, key: &[u8]) -> Usage {
-        self.engine().usage(self.database, key)
+        self.engine().usage(key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use nacredb::{
     Ack, Change, ChangeKind, Db, Effect, Error, EvictionPolicy, FeedLimits, ManualClock,
     StorageError, Subscription, inspect,
 };
+use parking_lot::Mutex;
 
 /// Database, key, events.
 type Row = (u8, String, Vec<&'static str>);
@@ -478,4 +479,84 @@ fn subscribers_that_come_and_go_see_no_gap() {
             });
         }
     });
+}
+
+/// Ends a subscription when it is woken, as an executor that has shut down drops a task with all it has.
+#[derive(Default)]
+struct Ending(Mutex<Option<Subscription>>);
+
+impl Wake for Ending {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().take());
+    }
+}
+
+#[test]
+fn a_subscription_may_end_where_it_is_woken() {
+    let db = Db::open_in_memory();
+    for has_other in [false, true] {
+        let _other = has_other.then(|| db.subscribe("*").unwrap());
+        let ending = Arc::new(Ending::default());
+        let mut feed = db.subscribe("*").unwrap();
+        let waker = Waker::from(Arc::clone(&ending));
+        assert!(
+            feed.poll_recv(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        *ending.0.lock() = Some(feed);
+        db.set("k", "v").unwrap();
+        assert!(ending.0.lock().is_none(), "it has ended");
+        db.set("k", "w").unwrap();
+    }
+}
+
+/// The last handle of a task: its subscription goes with it.
+#[derive(Debug)]
+struct Last(#[expect(dead_code, reason = "it only ends with it")] Subscription);
+
+impl Wake for Last {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn another_waker_takes_the_place_of_one_that_ends_a_subscription() {
+    let db = Db::open_in_memory();
+    let mut feed = db.subscribe("*").unwrap();
+    let last = Arc::new(Last(db.subscribe("*").unwrap()));
+    let waker = Waker::from(last);
+    assert!(
+        feed.poll_recv(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    drop(waker);
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(feed.poll_recv(&mut context).is_pending());
+}
+
+#[test]
+fn a_position_from_before_a_reopen_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nacre");
+    let limits = FeedLimits {
+        always: true,
+        ..FeedLimits::default()
+    };
+    let db = Db::builder().feed_limits(limits).open(&path).unwrap();
+    let start = db.subscribe("*").unwrap().resume_lsn();
+    db.set("a", "v").unwrap();
+    let mut feed = db.subscribe_from("*", start).unwrap();
+    assert_eq!(drain(&mut feed).len(), 1);
+    let end = feed.resume_lsn();
+    // What no log has reached yet is no position of this one.
+    assert!(is_lagged(db.subscribe_from("*", end + 1)));
+    db.close().unwrap();
+    let db = Db::builder().feed_limits(limits).open(&path).unwrap();
+    assert!(is_lagged(db.subscribe_from("*", start)));
+    db.set("b", "v").unwrap();
+    assert!(is_lagged(db.subscribe_from("*", end)));
+    drop(db);
+    let db = Db::open(&path).unwrap();
+    let end = db.subscribe("*").unwrap().resume_lsn();
+    db.set("c", "v").unwrap();
+    assert!(is_lagged(db.subscribe_from("*", end)), "nobody kept it");
 }

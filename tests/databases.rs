@@ -1,6 +1,9 @@
 //! Logical databases: what stays apart, what crosses, and what a reopen finds.
 
-use nacredb::{Db, Error, Reply, prelude::*};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nacredb::{Clock, Db, Error, EvictionPolicy, ManualClock, Reply, prelude::*};
 
 fn index_refused<T: std::fmt::Debug>(result: Result<T, Error>) {
     assert_eq!(
@@ -100,5 +103,58 @@ fn a_reopen_finds_every_database_from_the_log_and_from_the_snapshot() -> Result<
         assert_eq!(sizes, [2, 2, 2, 2, 2, 1, 3, 2, 3, 0, 2, 2, 2, 2, 2, 2]);
         db.close()?;
     }
+    Ok(())
+}
+
+/// One that notes uses, and its clock.
+fn with_uses(policy: EvictionPolicy) -> (Db, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new(1_000_000));
+    let builder = Db::builder().clock(clock.clone()).seed(3);
+    (builder.max_memory(1 << 30, policy).open_in_memory(), clock)
+}
+
+#[test]
+fn keys_keep_their_uses_from_one_database_to_another() -> Result<(), Error> {
+    let (db, clock) = with_uses(EvictionPolicy::AllKeysLru);
+    let later = |seconds| assert!(clock.advance(Duration::from_secs(seconds)));
+    let idle = |index: u8, key: &str| -> Result<Reply, Error> {
+        db.database(index)?.execute(&["OBJECT", "IDLETIME", key])
+    };
+    later(1_000);
+    for n in 0..40 {
+        db.set(format!("k{n}"), "v")?;
+    }
+    later(7);
+    db.move_to_database("k1", 5)?;
+    db.copy_to_database("k2", "k2", 6, false)?;
+    assert_eq!(idle(5, "k1")?, Reply::Int(7));
+    db.swap_databases(0, 9)?;
+    for n in 3..40 {
+        assert_eq!(idle(9, &format!("k{n}"))?, Reply::Int(7), "k{n}");
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_keep_their_counts_of_uses_from_one_database_to_another() -> Result<(), Error> {
+    let (db, _clock) = with_uses(EvictionPolicy::AllKeysLfu);
+    let count = |index: u8, key: &str| -> Result<i64, Error> {
+        let reply = db.database(index)?.execute(&["OBJECT", "FREQ", key])?;
+        let Reply::Int(count) = reply else {
+            panic!("{reply:?}");
+        };
+        Ok(count)
+    };
+    for key in ["moved", "swapped"] {
+        db.set(key, "v")?;
+        for _ in 0..2_000 {
+            db.get(key)?;
+        }
+    }
+    let before = [count(0, "moved")?, count(0, "swapped")?];
+    assert!(before.iter().all(|&count| count > 12), "{before:?}");
+    db.move_to_database("moved", 5)?;
+    db.swap_databases(0, 9)?;
+    assert_eq!([count(5, "moved")?, count(9, "swapped")?], before);
     Ok(())
 }

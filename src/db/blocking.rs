@@ -115,6 +115,7 @@ impl<T> Future for Blocked<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.engine.check_process()?;
         let waiter = match &this.waiter {
             Some(waiter) => waiter,
             None => {
@@ -135,7 +136,10 @@ impl<T> Future for Blocked<T> {
 
 impl<T> Drop for Blocked<T> {
     fn drop(&mut self) {
-        if let Some(waiter) = &self.waiter {
+        // A forked child's copy stands in no line, and its locks may be held for ever.
+        if let Some(waiter) = &self.waiter
+            && self.engine.check_process().is_ok()
+        {
             self.engine.end_wait(waiter, Ok(None));
         }
     }

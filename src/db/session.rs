@@ -346,7 +346,7 @@ impl Host for Running<'_> {
     }
 
     fn usage(&self, key: &[u8]) -> Usage {
-        self.db.engine().usage(self.database.get(), key)
+        self.db.engine().usage(key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {

@@ -1,19 +1,9 @@
 //! What a subscriber gets: one change of one key, named by its effect and by Redis's events.
 //!
-//! Built by `feed` from a committed frame. Effects say what became of a key, not which command did it;
-//! where several commands leave the same effect, the event is the commonest one's:
-//!
-//! | effect | event | also left by |
-//! |---|---|---|
-//! | a whole string | `set`, and `expire` if it has a deadline | `INCR`, `APPEND` to a short string |
-//! | bytes of a string | `setrange` | `SETBIT`, `APPEND` to a long one |
-//! | removal | `del`; `expired` and `evicted` where the engine did it | a collection's last element |
-//! | deadline | `expire`, `persist` | |
-//! | move, copy | `rename_from` and `rename_to`, or `move_from` and `move_to`; `copy_to` | |
-//! | list | `lpush` at the front, else `rpush`; `lpop`, `rpop`; `lset` | the first `RPUSH`, `LINSERT`, `LREM`, `LTRIM` |
-//! | hash | `hset`, `hdel`, `hexpire`, `hpersist`, `hexpired` | `HINCRBY` |
-//! | set | `sadd`, `srem` | `SPOP`, `SMOVE`, the `STORE` commands |
-//! | sorted set | `zadd`, `zrem` | `ZINCRBY`, `ZPOPMIN`, the `STORE` commands |
+//! Built by `feed` from a committed frame. Effects say what became of a key, not which command did it, so
+//! where several commands leave the same effect the event is the commonest one's. [`Change::events`] lists
+//! what that makes different from Redis, and `tests/redis_parity/events.txt` shows it command by command,
+//! beside a real one.
 //!
 //! A large command leaves several effects of one kind, each a change of its own.
 
@@ -115,9 +105,29 @@ impl Change {
         self.kind
     }
 
-    /// The keyspace events that Redis would publish, as far as the effect tells: the command that was
-    /// used is not known, only what it did (`set` for `INCR` too). `flushdb`, `flushall` and `swapdb` are
-    /// names of our own: Redis publishes none for those.
+    /// The keyspace events that Redis would publish for this, as far as the effect tells: what became of
+    /// the key is known, not by which command. The same names as in Redis 7.0 come of `SET` and its kin,
+    /// `SETRANGE`, `GETDEL`, `DEL`, the `EXPIRE` family, `PERSIST`, `RENAME`, `COPY`, `MOVE`, `LPUSH`,
+    /// `LPOP`, `RPOP`, `LSET`, `HSET`, `HDEL`, `SADD`, `SREM`, `SMOVE`, `ZADD`, `ZREM`, `GEOADD`, of keys that expire
+    /// or are evicted, and of a collection that goes with its last element. The others:
+    ///
+    /// | event | also where Redis says |
+    /// |---|---|
+    /// | `set` | `incrby`, `incrbyfloat`, `pfadd`; `append` and `setbit` that begin a string |
+    /// | `setrange` | `append`, `setbit`; nothing, where `PFCOUNT` keeps what it has counted |
+    /// | `set`, `expire` | `set` alone, for a `SET .. KEEPTTL` of a key that has a deadline |
+    /// | `lpush`, of values at the front | `rpush`, `linsert`, `sortstore`, where the list was empty or they come first |
+    /// | `rpush`, of values elsewhere | `linsert` |
+    /// | `lpop`, at the front; else `rpop` | `lrem`; `ltrim`, once for each end that was cut, so never for none; `rpop` of a last value |
+    /// | `hset` | `hincrby`, `hincrbyfloat` |
+    /// | `srem` | `spop`; for a whole set only `del` |
+    /// | `zadd` | `zincr` |
+    /// | `zrem` | `zpopmin`, `zpopmax`, `zremrangebyrank`, `-score` and `-lex` |
+    /// | `sadd`, `zadd`, after a `del` if the key was there | `sinterstore`, `zunionstore`, `geosearchstore` and their kin |
+    /// | `hexpire`, `hpersist`, `hexpired` | as in 7.4: 7.0 has no deadlines of fields |
+    /// | `flushdb`, `flushall`, `swapdb` | nothing |
+    ///
+    /// A large command leaves several effects of one kind, each a change of its own.
     #[must_use]
     pub fn events(&self) -> &'static [&'static str] {
         self.events

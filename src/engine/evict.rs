@@ -186,7 +186,7 @@ impl Engine {
             };
             let Some(entry) = entry else { continue };
             let hash = self.layout.hash(entry.key);
-            let score = self.score(&slot, database, hash, &entry);
+            let score = self.score(&slot, hash, &entry);
             remember(pool, database, hash, entry.key, score);
             return Ok(true);
         }
@@ -211,7 +211,7 @@ impl Engine {
         })
     }
 
-    fn score(&self, slot: &Guard<'_>, database: u8, hash: u64, entry: &EntryRef<'_, Value>) -> u64 {
+    fn score(&self, slot: &Guard<'_>, hash: u64, entry: &EntryRef<'_, Value>) -> u64 {
         let now_ms = self.clock.now_ms();
         if entry.expires_at_ms < now_ms {
             return EXPIRED;
@@ -224,7 +224,7 @@ impl Engine {
             | EvictionPolicy::AllKeysLru
             | EvictionPolicy::AllKeysLfu
             | EvictionPolicy::VolatileLru
-            | EvictionPolicy::VolatileLfu => self.disuse(&slot.uses, database, hash, now_ms),
+            | EvictionPolicy::VolatileLfu => self.disuse(&slot.uses, hash, now_ms),
         }
     }
 
@@ -243,7 +243,7 @@ impl Engine {
             return Ok(false);
         };
         let may_go = !self.is_volatile() || entry.expires_at_ms != NO_DEADLINE;
-        if !may_go || self.score(&slot, database, hash, &entry) < score {
+        if !may_go || self.score(&slot, hash, &entry) < score {
             return Ok(false);
         }
         self.erase_evicted(slot, database, key)?;

@@ -23,6 +23,7 @@ use super::change::{Change, Frame, changes};
 use super::observe::{Committed, Feed};
 use crate::error::{Error, StorageError};
 use crate::sys::clock::Stopwatch;
+use crate::sys::fork::process_token;
 use crate::value::glob::glob_match;
 
 /// How much of the past the change feed keeps for subscribers that are behind.
@@ -62,6 +63,12 @@ impl Feeds {
             ring: Arc::new(Ring::new(limits)),
             members: Mutex::new(0),
         }
+    }
+
+    /// Wakes whoever waits for what was just handed over. Not under the lock of `feeds`: what is woken may
+    /// end its subscription.
+    pub(super) fn wake(&self) {
+        self.ring.wake();
     }
 
     /// Ends every wait: what is in the ring is still handed over, then this.
@@ -150,8 +157,6 @@ impl Feed for Ring {
                 state.oldest_lsn = gone.end_lsn;
             }
         }
-        drop(state);
-        self.wake();
     }
 }
 
@@ -202,6 +207,7 @@ impl Engine {
         // Whatever follows, its drop leaves again.
         let subscription = Subscription {
             engine: self.this.clone(),
+            process: process_token(),
             pattern: pattern.into(),
             next_lsn: from_lsn.unwrap_or(lsn),
             ready: VecDeque::new(),
@@ -209,7 +215,8 @@ impl Engine {
             ring,
         };
         let oldest_lsn = subscription.ring.state.lock().oldest_lsn;
-        if subscription.next_lsn < oldest_lsn {
+        // A position beyond the end is another log's, or of an end that a crash has taken back.
+        if subscription.next_lsn < oldest_lsn || subscription.next_lsn > lsn {
             return Err(StorageError::Lagged { oldest_lsn });
         }
         Ok(subscription)
@@ -229,6 +236,8 @@ impl Engine {
 pub struct Subscription {
     engine: Weak<Engine>,
     ring: Arc<Ring>,
+    /// The process it was made in: a forked child has neither the writers nor the locks.
+    process: u64,
     pattern: Box<[u8]>,
     /// The frame to look at next.
     next_lsn: u64,
@@ -247,6 +256,9 @@ impl Subscription {
         loop {
             if let Some(change) = self.ready.pop_front() {
                 return Ok(Some(change));
+            }
+            if !self.is_in_its_process() {
+                return Err(StorageError::ForkedHandle.into());
             }
             let frame = self.ring.state.lock().frame_at(self.next_lsn);
             match self.catch_up(frame)? {
@@ -317,13 +329,22 @@ impl Subscription {
                 Ok(Some(change)) => return Poll::Ready(Ok(change)),
                 Err(error) => return Poll::Ready(Err(error)),
             }
+            let mut waker = context.waker().clone();
             let mut state = self.ring.state.lock();
             if !matches!(state.frame_at(self.next_lsn), Ok(None)) {
                 continue;
             }
             let id = self.waker_id;
-            state.wakers.retain(|(other, _)| *other != id);
-            state.wakers.push((id, context.waker().clone()));
+            match state.wakers.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, known)) => std::mem::swap(known, &mut waker),
+                None => {
+                    state.wakers.push((id, waker));
+                    return Poll::Pending;
+                }
+            }
+            // The one before may be the last handle of a task, which may end subscriptions with it.
+            drop(state);
+            drop(waker);
             return Poll::Pending;
         }
     }
@@ -338,6 +359,10 @@ impl Subscription {
     #[must_use]
     pub fn resume_lsn(&self) -> u64 {
         self.ready.front().map_or(self.next_lsn, Change::lsn)
+    }
+
+    fn is_in_its_process(&self) -> bool {
+        self.process == process_token()
     }
 
     /// After a lag, the position is that of the oldest frame.
@@ -364,12 +389,15 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        if !self.is_in_its_process() {
+            return;
+        }
         let id = self.waker_id;
-        self.ring
-            .state
-            .lock()
-            .wakers
-            .retain(|(other, _)| *other != id);
+        let mut state = self.ring.state.lock();
+        let at = state.wakers.iter().position(|(other, _)| *other == id);
+        let waker = at.map(|at| state.wakers.swap_remove(at));
+        drop(state);
+        drop(waker);
         if let Some(engine) = self.engine.upgrade() {
             engine.leave_feed();
         }

@@ -157,7 +157,7 @@ impl Engine {
             // A key that is not there must not make another one look used.
             if slot.shard.table(database).keys().get(hash, key).is_some() {
                 let tracking = self.memory.tracking;
-                slot.uses.note(tracking, database, hash, at_ms, &random);
+                slot.uses.note(tracking, hash, at_ms, &random);
             }
         };
         match *keys {
@@ -184,8 +184,8 @@ impl Engine {
         }
     }
 
-    /// How a key was used.
-    pub(crate) fn usage(&self, database: u8, key: &[u8]) -> Usage {
+    /// How a key of this name was used, in whatever database.
+    pub(crate) fn usage(&self, key: &[u8]) -> Usage {
         if !self.tracks_uses() {
             return Usage::Untracked;
         }
@@ -196,18 +196,18 @@ impl Engine {
         let at_ms = self.memory.since_opening_ms(self.clock.now_ms());
         match self.memory.tracking {
             Tracking::Off => Usage::Untracked,
-            Tracking::LastUse => Usage::IdleSeconds(slot.uses.idle_seconds(database, hash, at_ms)),
-            Tracking::Frequency => Usage::Frequency(slot.uses.frequency(database, hash, at_ms)),
+            Tracking::LastUse => Usage::IdleSeconds(slot.uses.idle_seconds(hash, at_ms)),
+            Tracking::Frequency => Usage::Frequency(slot.uses.frequency(hash, at_ms)),
         }
     }
 
     /// How little a key was used, higher for less.
-    pub(super) fn disuse(&self, uses: &Uses, database: u8, hash: u64, now_ms: u64) -> u64 {
+    pub(super) fn disuse(&self, uses: &Uses, hash: u64, now_ms: u64) -> u64 {
         let at_ms = self.memory.since_opening_ms(now_ms);
         match self.memory.tracking {
             Tracking::Off => 0,
-            Tracking::LastUse => u64::from(uses.idle_ticks(database, hash, at_ms)),
-            Tracking::Frequency => u64::from(u8::MAX - uses.frequency(database, hash, at_ms)),
+            Tracking::LastUse => u64::from(uses.idle_ticks(hash, at_ms)),
+            Tracking::Frequency => u64::from(u8::MAX - uses.frequency(hash, at_ms)),
         }
     }
 }

@@ -231,7 +231,7 @@ impl Engine {
 
     /// A child shares the file with its parent, but neither its threads nor its locks.
     #[inline]
-    fn check_process(&self) -> Result<(), StorageError> {
+    pub(crate) fn check_process(&self) -> Result<(), StorageError> {
         if self.process != process_token() {
             return Err(StorageError::ForkedHandle);
         }

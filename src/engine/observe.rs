@@ -164,6 +164,7 @@ impl Engine {
             bytes: &batch.bytes,
             causes: &batch.causes,
         };
+        let has_feeds = feeds.is_some();
         if let Some(feeds) = feeds {
             feeds.iter().for_each(|feed| feed.committed(&committed));
         }
@@ -172,6 +173,9 @@ impl Engine {
             .watches
             .committed(&committed, after, &self.layout, &now_ms);
         *waits = observers.waiters.ready(&committed);
+        if has_feeds {
+            self.feeds.wake();
+        }
         Ok(logged)
     }
 }

@@ -300,7 +300,7 @@ impl RunRead for Transaction<'_> {
     }
 
     fn usage(&self, key: &[u8]) -> Usage {
-        self.engine.usage(self.database.get(), key)
+        self.engine.usage(key)
     }
 }
 
@@ -337,7 +337,7 @@ impl Host for Transaction<'_> {
     }
 
     fn usage(&self, key: &[u8]) -> Usage {
-        self.engine.usage(self.database.get(), key)
+        self.engine.usage(key)
     }
 
     fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {

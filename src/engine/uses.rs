@@ -5,11 +5,12 @@
 //! 1. Nothing of the keyspace knows of it: a use unshares no page, and snapshots do not carry it.
 //! 2. It exists only under a policy that asks for it.
 //! 3. An error makes a key look used more than it was, never less: keys that collide share the latest
-//!    use, or the higher count. There are two to four words for each key, so that one key in three or
+//!    use, or one count of both. There are two to four words for each key, so that one key in three or
 //!    four shares its word, and no more than that.
+//! 4. The logical database plays no part: `SWAPDB`, `MOVE` and a copy to another database find the word
+//!    where it was, and keys of one name share it. A key that is renamed begins anew.
 
 use super::options::EvictionPolicy;
-use crate::sys::rng::mix;
 
 /// Milliseconds of a tick, by which idle times are measured: 32 bits of them are 17 years.
 const TICK_MS: u64 = 125;
@@ -71,15 +72,14 @@ impl Uses {
         };
     }
 
-    fn place(&self, database: u8, hash: u64) -> usize {
-        let spread = hash ^ mix(u64::from(database));
-        spread as usize & (self.words.len() - 1)
+    fn place(&self, hash: u64) -> usize {
+        hash as usize & (self.words.len() - 1)
     }
 
-    fn word(&self, database: u8, hash: u64) -> u32 {
+    fn word(&self, hash: u64) -> u32 {
         match self.words.len() {
             0 => 0,
-            _ => self.words[self.place(database, hash)],
+            _ => self.words[self.place(hash)],
         }
     }
 
@@ -87,7 +87,6 @@ impl Uses {
     pub(crate) fn note(
         &mut self,
         tracking: Tracking,
-        database: u8,
         hash: u64,
         at_ms: u64,
         random: &dyn Fn() -> u64,
@@ -95,7 +94,7 @@ impl Uses {
         if self.words.is_empty() {
             self.reserve(1);
         }
-        let place = self.place(database, hash);
+        let place = self.place(hash);
         let word = &mut self.words[place];
         *word = match tracking {
             Tracking::Off => return,
@@ -112,19 +111,19 @@ impl Uses {
     }
 
     /// Ticks since the last use.
-    pub(crate) fn idle_ticks(&self, database: u8, hash: u64, at_ms: u64) -> u32 {
-        let last = self.word(database, hash).saturating_sub(1);
+    pub(crate) fn idle_ticks(&self, hash: u64, at_ms: u64) -> u32 {
+        let last = self.word(hash).saturating_sub(1);
         tick(at_ms).saturating_sub(last)
     }
 
     /// Seconds since the last use.
-    pub(crate) fn idle_seconds(&self, database: u8, hash: u64, at_ms: u64) -> u64 {
-        u64::from(self.idle_ticks(database, hash, at_ms)) * TICK_MS / 1000
+    pub(crate) fn idle_seconds(&self, hash: u64, at_ms: u64) -> u64 {
+        u64::from(self.idle_ticks(hash, at_ms)) * TICK_MS / 1000
     }
 
     /// The counter of uses, as of this time.
-    pub(crate) fn frequency(&self, database: u8, hash: u64, at_ms: u64) -> u8 {
-        match self.word(database, hash) {
+    pub(crate) fn frequency(&self, hash: u64, at_ms: u64) -> u8 {
+        match self.word(hash) {
             0 => decayed((1 << 8) | u32::from(COUNT_START), at_ms),
             word => decayed(word, at_ms),
         }
@@ -163,18 +162,17 @@ mod tests {
     fn idle_times_count_from_the_last_use_and_survive_growth() {
         let (mut uses, random) = (Uses::default(), || 0);
         uses.reserve(8);
-        assert_eq!(uses.idle_seconds(0, 5, 10_000), 10, "since the opening");
-        uses.note(Tracking::LastUse, 0, 5, 60_000, &random);
-        assert_eq!(uses.idle_seconds(0, 5, 60_010), 0);
-        uses.note(Tracking::LastUse, 0, 5, 50_000, &random);
-        assert_eq!(uses.idle_seconds(0, 5, 63_100), 3, "never earlier");
+        assert_eq!(uses.idle_seconds(5, 10_000), 10, "since the opening");
+        uses.note(Tracking::LastUse, 5, 60_000, &random);
+        assert_eq!(uses.idle_seconds(5, 60_010), 0);
+        uses.note(Tracking::LastUse, 5, 50_000, &random);
+        assert_eq!(uses.idle_seconds(5, 63_100), 3, "never earlier");
         uses.reserve(1000);
         assert!(uses.words.len() >= 2000);
-        assert_eq!(uses.idle_seconds(0, 5, 160_000), 100);
-        assert_eq!(uses.idle_seconds(0, 6, 160_000), 160);
-        assert_eq!(uses.idle_seconds(1, 5, 160_000), 160, "another database");
-        uses.note(Tracking::LastUse, 0, 5, u64::MAX, &random);
-        assert_eq!(uses.idle_ticks(0, 5, u64::MAX), 1);
+        assert_eq!(uses.idle_seconds(5, 160_000), 100);
+        assert_eq!(uses.idle_seconds(6, 160_000), 160);
+        uses.note(Tracking::LastUse, 5, u64::MAX, &random);
+        assert_eq!(uses.idle_ticks(5, u64::MAX), 1);
     }
 
     #[test]
@@ -182,12 +180,12 @@ mod tests {
         let rng = Rng::seeded(1);
         let random = || rng.next_u64();
         let mut uses = Uses::default();
-        assert_eq!(uses.frequency(0, 9, 0), COUNT_START);
+        assert_eq!(uses.frequency(9, 0), COUNT_START);
         let mut seen = Vec::new();
         for n in 1..=100_000 {
-            uses.note(Tracking::Frequency, 0, 9, 0, &random);
+            uses.note(Tracking::Frequency, 9, 0, &random);
             if [1, 100, 1000, 100_000].contains(&n) {
-                seen.push(uses.frequency(0, 9, 0));
+                seen.push(uses.frequency(9, 0));
             }
         }
         // Redis documents 10, 18 and 142 for 100, 1000 and 100 K uses with this factor.
@@ -195,9 +193,9 @@ mod tests {
         assert!((7..14).contains(&seen[1]), "{seen:?}");
         assert!((14..25).contains(&seen[2]), "{seen:?}");
         assert!((120..170).contains(&seen[3]), "{seen:?}");
-        assert_eq!(uses.frequency(0, 9, 7 * MS_PER_MINUTE), seen[3] - 7);
-        assert_eq!(uses.frequency(0, 9, 900 * MS_PER_MINUTE), 0);
-        uses.note(Tracking::Frequency, 0, 9, u64::MAX, &random);
-        assert!(uses.frequency(0, 9, u64::MAX) <= 1);
+        assert_eq!(uses.frequency(9, 7 * MS_PER_MINUTE), seen[3] - 7);
+        assert_eq!(uses.frequency(9, 900 * MS_PER_MINUTE), 0);
+        uses.note(Tracking::Frequency, 9, u64::MAX, &random);
+        assert!(uses.frequency(9, u64::MAX) <= 1);
     }
 }

@@ -14,11 +14,12 @@
 //! 2. A waiter is taken out to be served only under the lock of a shard whose key is ready for it: its
 //!    operation takes something or refuses, and the wait is over either way.
 //! 3. A newcomer does not take from a key for which others wait.
-//! 4. Nobody is woken, and no waker is called, under a lock of this module. Whoever was served is woken when
+//! 4. Nobody is woken, and no waker is called or dropped, under a lock of this module. Whoever was served is woken when
 //!    the writer has unlocked its shards.
 //! 5. After the handle was closed or poisoned nobody waits.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -99,9 +100,12 @@ impl Waiter {
         }
     }
 
-    /// Lets it look for itself.
-    fn call(&self) {
+    /// Lets it look for itself; says no if its wait has ended, and somebody else is to look.
+    fn call(&self) -> bool {
         let mut progress = self.progress.lock();
+        if !matches!(progress.stage, Stage::Waiting) {
+            return false;
+        }
         progress.called = true;
         let waker = progress.waker.take();
         drop(progress);
@@ -109,6 +113,7 @@ impl Waiter {
         if let Some(waker) = waker {
             waker.wake();
         }
+        true
     }
 
     /// What came of it, told once.
@@ -156,7 +161,10 @@ impl Lines {
         let keys = &mut self.keys[usize::from(waiter.database)];
         for key in waiter.take.keys() {
             if let Some(line) = keys.get_mut(key) {
-                line.retain(|other| other.number != waiter.number);
+                // A line is in order of arrival.
+                if let Ok(at) = line.binary_search_by_key(&waiter.number, |other| other.number) {
+                    line.remove(at);
+                }
                 if line.is_empty() {
                     keys.remove(key);
                 }
@@ -185,15 +193,26 @@ impl Waiters {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The keys with a line that the batch may have made ready, in its order.
+    /// The keys with a line that the batch may have made ready, in its order, each once: whoever serves
+    /// a line serves all that can be.
     pub(super) fn ready(&self, batch: &Committed<'_>) -> Option<Box<Waits>> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
+        // Locked once, and only for a batch that may make something ready.
+        let locked = OnceCell::new();
+        let keys_of = |database: u8| {
+            let lines = locked.get_or_init(|| self.lines.lock());
+            &lines.keys[usize::from(database)]
+        };
         let mut ready = VecDeque::new();
+        let mut seen = HashSet::new();
         let mut add = |database: u8, key: &[u8]| {
-            if self.lines.lock().line(database, key).is_some() {
-                ready.push_back((database, key.to_vec()));
+            let keys = keys_of(database);
+            if let Some((known, _)) = keys.get_key_value(key)
+                && seen.insert((database, known.as_slice()))
+            {
+                ready.push_back((database, known.clone()));
             }
         };
         let mut database = 0;
@@ -213,11 +232,8 @@ impl Waiters {
                 } => add(other.unwrap_or(database), to),
                 Effect::DatabasesSwap { one, two } => {
                     for database in [one, two] {
-                        let lines = self.lines.lock();
-                        let keys = lines.keys[usize::from(database)].keys();
-                        let mut keys: Vec<_> = keys.cloned().collect();
-                        drop(lines);
-                        keys.sort();
+                        let mut keys: Vec<_> = keys_of(database).keys().collect();
+                        keys.sort_unstable();
                         keys.iter().for_each(|key| add(database, key));
                     }
                 }
@@ -439,15 +455,18 @@ impl Engine {
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Taken>, Error>> {
         loop {
+            let waker = context.waker().clone();
             let mut progress = waiter.progress.lock();
             if let Some(outcome) = Waiter::told(&mut progress) {
                 drop(progress);
                 return Poll::Ready(self.tell(outcome));
             }
-            progress.waker = Some(context.waker().clone());
+            let before = progress.waker.replace(waker);
             let called = std::mem::take(&mut progress.called);
             let waits = matches!(progress.stage, Stage::Waiting);
             drop(progress);
+            // It may be the last handle of a task, whose end may end other waits.
+            drop(before);
             if called {
                 if let Err(error) = self.take_for_itself(waiter) {
                     self.end_wait(waiter, Err(error.into()));
@@ -613,8 +632,11 @@ impl Engine {
                     Service::Nobody => break,
                     Service::Elsewhere(waiter) => next = Some(waiter),
                     Service::Call(waiter) => {
-                        waiter.call();
-                        break;
+                        if waiter.call() {
+                            break;
+                        }
+                        // It gave up meanwhile, and stands in no line any more.
+                        next = self.first_to_serve(database, &key);
                     }
                     Service::Served(waiter, outcome, pending) => {
                         waiter.settle(outcome);
@@ -736,3 +758,6 @@ impl Engine {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

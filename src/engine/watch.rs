@@ -6,10 +6,11 @@
 //!
 //! Invariants:
 //! 1. What is kept for a key is what the key has held since it was watched, or the session is marked.
-//! 2. A key that had expired when it was watched counts as missing; one that expires later is touched.
+//! 2. What had expired when the key was watched, the key itself or fields of its hash, counts as missing;
+//!    what expires later is a touch, whether or not it was removed already.
 //! 3. A write of the same value is a touch; the removal of what is not there is none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -19,7 +20,7 @@ use super::Engine;
 use super::observe::Committed;
 use crate::effect::Effect;
 use crate::error::StorageError;
-use crate::keyspace::{DATABASES, Entry, Layout, Reach, Table, has_expired};
+use crate::keyspace::{Cause, DATABASES, Entry, Layout, Reach, Table, has_expired};
 
 /// What a watched key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,22 +29,36 @@ enum Held {
     Missing,
     /// Something that had expired already.
     Expired,
-    /// A value, until this time.
-    Value { expires_at_ms: Option<u64> },
+    /// A value, which stays what it is until this time if nobody touches it: then it expires, or the
+    /// first field of the hash that was still there does.
+    Value { lasts_until_ms: Option<u64> },
 }
 
 impl Held {
+    /// O(1); O(N) for a hash with N fields of which some have deadlines.
     fn at(table: &Table, layout: &Layout, key: &[u8], now_ms: u64) -> Self {
         match table.keys().get(layout.hash(key), key) {
             None => Self::Missing,
             Some(entry) => match Entry::new(entry) {
                 entry if entry.is_expired(now_ms) => Self::Expired,
                 entry => Self::Value {
-                    expires_at_ms: entry.expires_at_ms(),
+                    lasts_until_ms: lasts_until_ms(&entry, now_ms),
                 },
             },
         }
     }
+}
+
+/// When an entry that is there first changes by itself.
+fn lasts_until_ms(entry: &Entry<'_>, now_ms: u64) -> Option<u64> {
+    let fields = match entry.hash() {
+        Ok(hash) if hash.with_deadline_count() > 0 => Some(hash.iter()),
+        Ok(_) | Err(_) => None,
+    };
+    let deadlines = fields.into_iter().flatten();
+    let deadlines = deadlines.filter_map(|field| field.deadline_ms());
+    let first = deadlines.filter(|&at_ms| !has_expired(at_ms, now_ms)).min();
+    first.into_iter().chain(entry.expires_at_ms()).min()
 }
 
 /// A key in a logical database.
@@ -72,6 +87,23 @@ impl Interest {
             Held::Value { .. } => self.touch(),
         }
     }
+
+    /// Whether what was there has expired, or a part of it.
+    fn has_lapsed(&self, now_ms: u64) -> bool {
+        match self.held {
+            Held::Value {
+                lasts_until_ms: Some(at_ms),
+            } => has_expired(at_ms, now_ms),
+            Held::Value { .. } | Held::Missing | Held::Expired => false,
+        }
+    }
+
+    /// What was past its deadline was removed: fields of a hash, or all of it.
+    fn lapse(&mut self, now_ms: u64) {
+        if self.has_lapsed(now_ms) {
+            self.touch();
+        }
+    }
 }
 
 /// Every watched key of an engine, and who watches it.
@@ -87,7 +119,7 @@ pub(crate) struct Watches {
 pub(crate) struct Watch {
     engine: Arc<Engine>,
     touched: Arc<AtomicBool>,
-    places: Vec<Place>,
+    places: HashSet<Place>,
 }
 
 impl Watch {
@@ -95,7 +127,7 @@ impl Watch {
         Self {
             engine,
             touched: Arc::default(),
-            places: Vec::new(),
+            places: HashSet::new(),
         }
     }
 
@@ -121,19 +153,23 @@ impl Watch {
         watches.count.fetch_add(1, Ordering::Relaxed);
         engine.observers.joined();
         drop(places);
-        self.places.push(place);
+        self.places.insert(place);
         Ok(())
     }
 
     /// Watches nothing from here on.
     pub(crate) fn clear(&mut self) {
+        if self.engine.check_process().is_err() {
+            // Of a forked child's copy nobody reads the marks, and its locks may be held for ever.
+            self.places.clear();
+        }
         if self.places.is_empty() {
             self.touched.store(false, Ordering::Relaxed);
             return;
         }
         let observers = &self.engine.observers;
         let mut places = observers.watches.places.lock();
-        for (database, key) in self.places.drain(..) {
+        for (database, key) in self.places.drain() {
             let keys = &mut places[usize::from(database)];
             let Some(interests) = keys.get_mut(&key) else {
                 continue;
@@ -160,15 +196,11 @@ impl Watch {
             let interests = places[usize::from(*database)].get(key);
             let interests = interests.into_iter().flatten();
             let mut own = interests.filter(|it| Arc::ptr_eq(&it.touched, &self.touched));
-            own.next().map(|interest| interest.held)
+            own.next()
         };
-        let has_expired = |place: &Place| match own(place) {
-            Some(Held::Value {
-                expires_at_ms: Some(at_ms),
-            }) => has_expired(at_ms, now_ms),
-            Some(_) | None => false,
-        };
-        self.is_touched() || self.places.iter().any(has_expired)
+        let has_lapsed =
+            |place: &Place| own(place).is_some_and(|interest| interest.has_lapsed(now_ms));
+        self.is_touched() || self.places.iter().any(has_lapsed)
     }
 
     /// The watched keys.
@@ -201,10 +233,24 @@ impl Watches {
         }
         let mut places = self.places.lock();
         let mut database = 0;
+        let mut number = 0;
+        let mut causes = batch.causes.iter().copied().peekable();
         // A batch that was just encoded decodes.
         for effect in batch.effects().flatten() {
+            if let Effect::Database { index } = effect {
+                database = index;
+                continue;
+            }
+            let cause = causes.next_if(|&(at, _)| at == number);
+            let has_expired = matches!(cause, Some((_, Cause::Expired)));
+            number += 1;
             match effect {
-                Effect::Database { index } => database = index,
+                Effect::HashRemove { key, .. } if has_expired => {
+                    let now_ms = now_ms();
+                    each(&mut places, database, key, |interest| {
+                        interest.lapse(now_ms);
+                    });
+                }
                 Effect::KeyRemove { key } => each(&mut places, database, key, Interest::remove),
                 Effect::KeyMove {
                     from,
@@ -259,6 +305,7 @@ impl Watches {
                 | Effect::ZSetRemove { key, .. } => {
                     each(&mut places, database, key, |interest| interest.touch());
                 }
+                Effect::Database { .. } => {}
             }
         }
     }
@@ -280,3 +327,6 @@ fn all(places: &mut Places, of: impl Fn(u8) -> bool, work: impl Fn(u8, &[u8], &m
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //!   commands a family gets (20,000 if unset), `NACRE_PARITY_SEED=n` where the seeds start.
 //! - Written sequences for each option of each command (`sequences.rs`).
 //! - The command table as `COMMAND INFO` tells it.
+//! - The events of the change feed beside keyspace notifications (`events.rs`).
 //!
 //! What may differ, and why, is listed in `known.rs`; nothing else may. Where redis-server is not
 //! installed the tests say so and pass, unless `NACRE_REQUIRE_REDIS=1`.
@@ -16,6 +17,7 @@
 
 mod chance;
 mod connections;
+mod events;
 mod families;
 mod geo;
 mod grammar;
@@ -243,4 +245,11 @@ fn written_sequences_match() {
 #[test]
 fn the_command_table_matches() {
     with_pair(table::compare);
+}
+
+#[test]
+fn the_events_of_changes_match() {
+    if let Some(mut server) = RedisServer::start(TESTS) {
+        events::compare(&mut server);
+    }
 }
