@@ -297,7 +297,7 @@ impl Sequence {
             }
         }
         // A list that is long already gets a chunk that need not grow.
-        let chunk = Chunk::of(item, !self.tree.is_empty());
+        let chunk = Chunk::of(item, !self.tree.is_empty(), end);
         *self.end_mut(end) = Some(chunk);
     }
 

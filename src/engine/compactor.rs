@@ -390,7 +390,8 @@ impl Work<'_> {
                             return;
                         }
                         // Blocks are loaded one by one: each says which database it is in.
-                        if block.is_empty() && database != 0 {
+                        let is_named = !cfg!(nacre_bug = "database_unnamed");
+                        if block.is_empty() && database != 0 && is_named {
                             codec::encode(&Effect::Database { index: database }, &mut block);
                             count += 1;
                         }

@@ -26,7 +26,8 @@ pub(crate) fn entry_effects(entry: &Entry<'_>, emit: &mut dyn FnMut(&Effect<'_>)
         KeyType::Hash => hash_effects(entry, emit),
     }
     let expires_at_ms = entry.expires_at_ms();
-    if expires_at_ms.is_some() && entry.key_type() != KeyType::String {
+    let is_sealed = !cfg!(nacre_bug = "deadline_unsealed");
+    if expires_at_ms.is_some() && entry.key_type() != KeyType::String && is_sealed {
         emit(&Effect::KeyExpire { key, expires_at_ms });
     }
 }

@@ -45,18 +45,26 @@ impl WriteTx<'_> {
         side: Side,
         values: &[&[u8]],
     ) -> Result<u64, CommandError> {
-        let len = self.list_len(key)?;
         if values.is_empty() {
-            return Ok(len);
+            return self.list_len(key);
         }
-        self.edit_list(key, len > 0, |list| {
+        let push = |list: &mut ListValue| {
+            let len = list.len();
             for value in values {
                 match side {
                     Side::Left => list.push_front(value),
                     Side::Right => list.push_back(value),
                 }
             }
-        });
+            len
+        };
+        let len = match self.edit_lasting_list(key, push) {
+            Some(len) => len,
+            None => {
+                let len = self.list_len(key)?;
+                self.edit_list(key, len > 0, push)
+            }
+        };
         let mut index = len;
         for piece in word_pieces(values, EFFECT_BYTES_MAX) {
             match side {
@@ -109,16 +117,19 @@ impl WriteTx<'_> {
         key: &[u8],
         side: Side,
     ) -> Result<Option<Vec<u8>>, CommandError> {
-        let len = self.list_len(key)?;
-        if len == 0 {
-            return Ok(None);
-        }
-        let (table, hash) = self.at(key);
-        let element = table.edit(hash, key, |value| match (value, side) {
-            (Value::List(list), Side::Left) => list.pop_front(),
-            (Value::List(list), Side::Right) => list.pop_back(),
-            _ => None,
-        });
+        let pop = |list: &mut ListValue| {
+            let len = list.len();
+            let element = match side {
+                Side::Left => list.pop_front(),
+                Side::Right => list.pop_back(),
+            };
+            (len, element)
+        };
+        let (len, element) = match self.edit_lasting_list(key, pop) {
+            Some(popped) => popped,
+            None if self.list_len(key)? == 0 => return Ok(None),
+            None => self.edit_list(key, true, pop),
+        };
         let index = match side {
             Side::Left => 0,
             Side::Right => len - 1,
@@ -128,7 +139,7 @@ impl WriteTx<'_> {
         if len == 1 {
             self.erase(key);
         }
-        Ok(element.flatten())
+        Ok(element)
     }
 
     /// Replaces the element at `index` of the list at `key`.
@@ -230,19 +241,46 @@ impl WriteTx<'_> {
             .record(&Effect::ListInsert { key, index, values });
     }
 
+    /// Changes the list at `key` with one search for it, if that is enough: a list is there, and no key
+    /// of its table has a deadline, so that it cannot have expired. `None` otherwise: nothing is changed.
+    fn edit_lasting_list<R>(
+        &mut self,
+        key: &[u8],
+        edit: impl FnOnce(&mut ListValue) -> R,
+    ) -> Option<R> {
+        let (table, hash) = self.at(key);
+        if table.keys().with_deadline_count() > 0 {
+            return None;
+        }
+        let edited = table.edit(hash, key, |value| match value {
+            Value::List(list) => Some(edit(list)),
+            Value::String(_) | Value::Hash(_) | Value::Set(_) | Value::SortedSet(_) => None,
+        });
+        edited.flatten()
+    }
+
     /// Changes the list at `key`, or the new one that it gets where there is none to see. One that the
     /// caller has seen is not looked for again.
-    fn edit_list(&mut self, key: &[u8], is_there: bool, edit: impl FnOnce(&mut ListValue)) {
-        let edit = |value: &mut Value| {
-            if let Value::List(list) = value {
-                edit(list);
+    fn edit_list<R>(
+        &mut self,
+        key: &[u8],
+        is_there: bool,
+        edit: impl FnOnce(&mut ListValue) -> R,
+    ) -> R {
+        let edit = |value: &mut Value| match value {
+            Value::List(list) => edit(list),
+            Value::String(_) | Value::Hash(_) | Value::Set(_) | Value::SortedSet(_) => {
+                unreachable!("the caller has seen that no other type is there")
             }
         };
         if is_there {
             let (table, hash) = self.at(key);
-            table.edit(hash, key, edit);
+            match table.edit(hash, key, edit) {
+                Some(result) => result,
+                None => unreachable!("the caller has seen it"),
+            }
         } else {
-            self.upsert_value(key, || Value::List(ListValue::new()), edit);
+            self.upsert_value(key, || Value::List(ListValue::new()), edit)
         }
     }
 }

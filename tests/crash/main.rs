@@ -14,6 +14,9 @@
 
 #![allow(clippy::print_stdout, reason = "the counts are part of the result")]
 
+mod commands;
+mod keyspace;
+mod live;
 mod oracle;
 mod session;
 mod splice;

@@ -1,81 +1,46 @@
 //! A chunk of a sequence: a run of short byte strings in one allocation, found by number in O(1).
 //!
-//! A head, a table of positions that grows from the front of the buffer, and the items themselves, which
-//! are laid down from its end: `head | spare | table | free | items`. An item is its length (one byte, or
-//! two from 128 on) and its bytes; where it lies says nothing about its number. So both ends, and the
-//! middle, take an item by moving at most table entries, of two bytes each.
+//! In one of two forms. As long as all items are equally long ([`even`]) the buffer holds them and nothing
+//! else: no byte is spent on an item but its own, and since the form lies in the handle, a lookup
+//! touches no line of the buffer but the item's. Items of different lengths ([`mixed`]) have their lengths
+//! before them and a table of their positions. The first item of another length turns the one form into
+//! the other; copies of items that are equally long again turn it back.
 //!
 //! Invariants:
-//! 1. `HEAD <= table`, and the table ends at or before `heap`, the lowest byte of the items.
-//! 2. Every table entry is the position of a whole item at or above `heap`; no two overlap.
-//! 3. `dead` counts the bytes above `heap` that no entry leads to. An empty chunk has none.
-//! 4. No chunk is longer than [`CHUNK_BYTES`], and no item in one than [`CHUNK_ITEM_MAX`].
+//! 1. Those of the form.
+//! 2. No chunk is longer than [`CHUNK_BYTES`], and no item in one than [`CHUNK_ITEM_MAX`].
+
+mod even;
+mod mixed;
 
 use std::sync::Arc;
 
+use super::tree::End;
 use crate::ds::census::Census;
 use crate::ds::config::{CHUNK_BYTES, CHUNK_ITEM_MAX};
+use even::{Even, Room};
+use mixed::{HEAD, Head, Mixed, SLOT, stored};
 
-/// Bytes before the table: its position, the number of items, `heap` and `dead`, two bytes each.
-const HEAD: usize = 8;
-/// Bytes of a table entry.
-const SLOT: usize = 2;
 /// What `Arc` and the allocator put before the buffer.
 const BEFORE_BUFFER: usize = 24;
-/// At most so many bytes of the table's room are set aside for items put in front.
-const FRONT_ROOM: usize = 128;
 /// The reference counts before the buffer.
 const ARC_HEADER_BYTES: usize = 16;
 
 /// Short byte strings in order. Clones in O(1); a change copies the chunk if a clone is alive.
 #[derive(Clone)]
-pub(super) struct Chunk(Arc<[u8]>);
+pub(super) struct Chunk {
+    bytes: Arc<[u8]>,
+    form: Form,
+}
 
 #[derive(Clone, Copy)]
-struct Head {
-    table: usize,
-    count: usize,
-    heap: usize,
-    dead: usize,
+enum Form {
+    Even(Even),
+    Mixed(Mixed),
 }
 
-fn read(bytes: &[u8], at: usize) -> usize {
-    usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]))
-}
-
-fn write(bytes: &mut [u8], at: usize, value: usize) {
-    bytes[at..at + 2].copy_from_slice(&(value as u16).to_le_bytes());
-}
-
-/// The bytes an item of this length takes, its table entry left out.
-fn stored(len: usize) -> usize {
-    len + if len < 128 { 1 } else { 2 }
-}
-
-/// The item at this position, its length left out.
-fn item(bytes: &[u8], at: usize) -> &[u8] {
-    let first = usize::from(bytes[at]);
-    if first < 128 {
-        &bytes[at + 1..at + 1 + first]
-    } else {
-        let len = (first & 127) | usize::from(bytes[at + 1]) << 7;
-        &bytes[at + 2..at + 2 + len]
-    }
-}
-
-/// Writes an item with its length at this position.
-fn write_item(bytes: &mut [u8], at: usize, item: &[u8]) {
-    let len = item.len();
-    let start = if len < 128 {
-        bytes[at] = len as u8;
-        at + 1
-    } else {
-        bytes[at] = (len & 127) as u8 | 128;
-        bytes[at + 1] = (len >> 7) as u8;
-        at + 2
-    };
-    bytes[start..start + len].copy_from_slice(item);
-}
+/// Items of a chunk: those from one number up to another.
+type Part<'a> = (&'a Chunk, usize, usize);
 
 /// The length of a buffer for this many bytes: a size in which allocators deal, at most
 /// [`CHUNK_BYTES`].
@@ -90,152 +55,151 @@ fn capacity_for(bytes: usize) -> usize {
     (whole.max(64) - BEFORE_BUFFER).min(CHUNK_BYTES)
 }
 
-impl Head {
-    fn of(bytes: &[u8]) -> Self {
-        Self {
-            table: read(bytes, 0),
-            count: read(bytes, 2),
-            heap: read(bytes, 4),
-            dead: read(bytes, 6),
-        }
-    }
-
-    fn empty(capacity: usize) -> Self {
-        Self {
-            table: HEAD,
-            count: 0,
-            heap: capacity,
-            dead: 0,
-        }
-    }
-
-    fn store(self, bytes: &mut [u8]) {
-        write(bytes, 0, self.table);
-        write(bytes, 2, self.count);
-        write(bytes, 4, self.heap);
-        write(bytes, 6, self.dead);
-    }
-
-    fn slot(self, i: usize) -> usize {
-        self.table + SLOT * i
-    }
-
-    fn table_end(self) -> usize {
-        self.slot(self.count)
-    }
-
-    /// Lets the table start at `table`.
-    fn move_table(&mut self, bytes: &mut [u8], table: usize) {
-        bytes.copy_within(self.table..self.table_end(), table);
-        self.table = table;
-    }
-
-    /// Puts an item in front of number `i`. There is room.
-    fn insert(&mut self, bytes: &mut [u8], i: usize, item: &[u8]) {
-        let data = stored(item.len());
-        // The shorter part of the table makes room; so a chunk filled from the front moves nothing.
-        let moves_front = 2 * i < self.count || (i == 0 && self.table > HEAD);
-        let free = self.heap - self.table_end();
-        if moves_front {
-            if free < data {
-                self.move_table(bytes, HEAD + SLOT);
-            } else if self.table == HEAD {
-                let room = (free - data) / 2 / SLOT * SLOT;
-                self.move_table(bytes, HEAD + room.clamp(SLOT, FRONT_ROOM));
-            }
-        } else if free < data + SLOT {
-            self.move_table(bytes, HEAD);
-        }
-        self.heap -= data;
-        write_item(bytes, self.heap, item);
-        let at = self.slot(i);
-        if moves_front {
-            bytes.copy_within(self.table..at, self.table - SLOT);
-            self.table -= SLOT;
-        } else {
-            bytes.copy_within(at..self.table_end(), at + SLOT);
-        }
-        self.count += 1;
-        write(bytes, self.slot(i), self.heap);
-    }
+fn zeroed(capacity: usize) -> Arc<[u8]> {
+    std::iter::repeat_n(0, capacity).collect()
 }
 
 impl Chunk {
-    /// A chunk of one item, in a buffer as long as chunks get or just long enough.
-    pub(super) fn of(item: &[u8], at_full_length: bool) -> Self {
-        let capacity = if at_full_length {
-            CHUNK_BYTES
-        } else {
-            capacity_for(HEAD + SLOT + stored(item.len()))
+    /// A chunk of one item, in a buffer as long as chunks get or just long enough, for more to be put
+    /// at this end.
+    pub(super) fn of(item: &[u8], at_full_length: bool, end: End) -> Self {
+        let capacity = |bytes| {
+            if at_full_length {
+                CHUNK_BYTES
+            } else {
+                capacity_for(bytes)
+            }
         };
-        let mut chunk = Self::empty(capacity);
-        chunk.insert(0, item);
-        chunk
+        if item.is_empty() {
+            let mut chunk = Self::mixed(&[], capacity(HEAD + SLOT + stored(0)));
+            let fits = chunk.insert(0, item);
+            debug_assert!(fits, "the buffer was made for it");
+            return chunk;
+        }
+        let room = match end {
+            End::First => Room::Before,
+            End::Last => Room::After,
+        };
+        let mut bytes = zeroed(capacity(item.len()));
+        let even = Even::placed(1, item.len(), bytes.len(), room);
+        even.replace(Arc::make_mut(&mut bytes), 0, item);
+        let form = Form::Even(even);
+        Self { bytes, form }
     }
 
-    fn empty(capacity: usize) -> Self {
-        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, capacity).collect();
-        Head::empty(capacity).store(Arc::make_mut(&mut bytes));
-        Self(bytes)
+    /// The items of `parts` in the form that suits them, in a buffer for `slack` times their bytes.
+    fn packed(parts: &[Part<'_>], slack: usize) -> Self {
+        if let Some(stride) = even_len(parts) {
+            let count: usize = parts.iter().map(|(_, from, to)| to - from).sum();
+            return Self::even(
+                parts,
+                stride,
+                capacity_for(count * stride * slack),
+                Room::After,
+            );
+        }
+        let items: usize = parts
+            .iter()
+            .map(|&(chunk, from, to)| chunk.mixed_item_bytes(from, to))
+            .sum();
+        Self::mixed(parts, capacity_for((HEAD + items) * slack))
     }
 
-    /// Some of the items of `parts` (chunk, first, end), one part after the other.
-    fn copy_of(parts: &[(&Chunk, usize, usize)], capacity: usize) -> Self {
-        let mut chunk = Self::empty(capacity);
-        let bytes = Arc::make_mut(&mut chunk.0);
-        let mut head = Head::empty(capacity);
-        for &(from, first, end) in parts {
-            let source = Head::of(&from.0);
-            for i in first..end {
-                let at = read(&from.0, source.slot(i));
-                let len = stored(item(&from.0, at).len());
-                head.heap -= len;
-                bytes[head.heap..head.heap + len].copy_from_slice(&from.0[at..at + len]);
-                write(bytes, head.table_end(), head.heap);
-                head.count += 1;
+    /// The items of `parts`, all of this length.
+    fn even(parts: &[Part<'_>], stride: usize, capacity: usize, room: Room) -> Self {
+        let count = parts.iter().map(|(_, from, to)| to - from).sum();
+        let even = Even::placed(count, stride, capacity, room);
+        let mut bytes = zeroed(capacity);
+        let buffer = Arc::make_mut(&mut bytes);
+        let mut at = even.start();
+        for &(chunk, from, to) in parts {
+            if let Form::Even(source) = chunk.form {
+                let span = source.span(&chunk.bytes, from, to);
+                buffer[at..at + span.len()].copy_from_slice(span);
+                at += span.len();
+            } else {
+                for i in from..to {
+                    buffer[at..at + stride].copy_from_slice(chunk.get(i));
+                    at += stride;
+                }
             }
         }
-        head.store(bytes);
-        chunk
+        let form = Form::Even(even);
+        Self { bytes, form }
+    }
+
+    /// The items of `parts`, of any length.
+    fn mixed(parts: &[Part<'_>], capacity: usize) -> Self {
+        let mut bytes = zeroed(capacity);
+        let buffer = Arc::make_mut(&mut bytes);
+        let mut head = Head::empty(capacity);
+        let mut count = 0;
+        for &(chunk, from, to) in parts {
+            for i in from..to {
+                head.insert(buffer, count, chunk.get(i));
+                count += 1;
+            }
+        }
+        let form = Form::Mixed(head.close(buffer));
+        Self { bytes, form }
     }
 
     /// How many items.
     pub(super) fn count(&self) -> usize {
-        read(&self.0, 2)
+        match self.form {
+            Form::Even(even) => even.count(),
+            Form::Mixed(mixed) => mixed.count(),
+        }
     }
 
     /// Item `i`, which is there.
     #[inline]
     pub(super) fn get(&self, i: usize) -> &[u8] {
-        let bytes = &*self.0;
-        let table = read(bytes, 0);
-        if table != HEAD {
-            return self.get_after_room(table, i);
+        match self.form {
+            Form::Even(even) => even.get(&self.bytes, i),
+            Form::Mixed(mixed) => mixed.get(&self.bytes, i),
         }
-        // This position does not wait for the head: both lines are fetched at the same time.
-        item(bytes, read(bytes, HEAD + SLOT * i))
     }
 
-    /// [`get`](Self::get) where the table has room in front. Not inlined, for otherwise it would be
-    /// merged with the other case.
-    #[inline(never)]
-    fn get_after_room(&self, table: usize, i: usize) -> &[u8] {
-        item(&self.0, read(&self.0, table + SLOT * i))
-    }
-
-    /// The bytes in use, head and table included.
+    /// The bytes in use, all but free room.
     fn live_bytes(&self) -> usize {
-        let head = Head::of(&self.0);
-        HEAD + SLOT * head.count + self.0.len() - head.heap - head.dead
+        match self.form {
+            Form::Even(even) => even.item_bytes(),
+            Form::Mixed(mixed) => mixed.open(&self.bytes).live_bytes(self.bytes.len()),
+        }
+    }
+
+    /// What the items `from..to` take where lengths differ.
+    fn mixed_item_bytes(&self, from: usize, to: usize) -> usize {
+        match self.form {
+            Form::Even(even) => (to - from) * (SLOT + stored(even.stride())),
+            Form::Mixed(_) => (from..to).map(|i| SLOT + stored(self.get(i).len())).sum(),
+        }
+    }
+
+    /// [`live_bytes`](Self::live_bytes) where lengths differ.
+    fn mixed_bytes(&self) -> usize {
+        match self.form {
+            Form::Even(_) => HEAD + self.mixed_item_bytes(0, self.count()),
+            Form::Mixed(_) => self.live_bytes(),
+        }
+    }
+
+    /// The bytes that would be in use with one more item of this length.
+    fn bytes_with(&self, item_len: usize) -> usize {
+        match self.form {
+            Form::Even(even) if even.stride() == item_len => even.item_bytes() + item_len,
+            Form::Even(_) | Form::Mixed(_) => self.mixed_bytes() + SLOT + stored(item_len),
+        }
     }
 
     /// The heap bytes it takes.
     pub(super) fn memory_bytes(&self) -> usize {
-        ARC_HEADER_BYTES + self.0.len()
+        ARC_HEADER_BYTES + self.bytes.len()
     }
 
     pub(super) fn exclusive_bytes(&self, census: &mut Census) -> usize {
-        if census.is_last(&self.0) {
+        if census.is_last(&self.bytes) {
             self.memory_bytes()
         } else {
             0
@@ -244,97 +208,123 @@ impl Chunk {
 
     /// Whether a push of this many bytes would be taken.
     pub(super) fn takes(&self, item_len: usize) -> bool {
-        self.live_bytes() + SLOT + stored(item_len) <= CHUNK_BYTES / 8 * 7
+        self.bytes_with(item_len) <= CHUNK_BYTES / 8 * 7
     }
 
-    /// Whether two neighbours leave so much room that they have to be one.
+    /// Whether two neighbours leave so much room that they have to be one. Measured as if lengths
+    /// differed, in either form: so an answer changes with the items only, and copies that are even
+    /// again never become small neighbours.
     pub(super) fn should_join(&self, next: &Self) -> bool {
-        self.live_bytes() + next.live_bytes() <= CHUNK_BYTES / 2
+        self.mixed_bytes() + next.mixed_bytes() <= CHUNK_BYTES / 2
     }
 
     /// Puts an item in front of number `i` (at the end if `i` is the count) and says whether there
     /// was room; nothing is changed if not.
     pub(super) fn insert(&mut self, i: usize, item: &[u8]) -> bool {
+        if let Form::Even(even) = &mut self.form
+            && even.stride() == item.len()
+            && even.has_room(self.bytes.len(), i)
+        {
+            even.insert(Arc::make_mut(&mut self.bytes), i, item);
+            return true;
+        }
         if item.len() > CHUNK_ITEM_MAX {
             return false;
         }
-        let mut head = Head::of(&self.0);
-        let data = stored(item.len());
-        let free = head.heap - head.table_end() + head.table - HEAD;
-        if free < data + SLOT {
-            let needed = self.live_bytes() + data + SLOT;
-            // Less than a quarter of dead bytes is not worth a move: that would be done again soon.
-            let capacity = if head.dead * 4 >= self.0.len() {
-                capacity_for(needed)
-            } else {
-                capacity_for(needed.max(self.0.len() + 1))
-            };
-            let is_longer = capacity > self.0.len();
-            if needed > capacity || !(is_longer || head.dead * 4 >= self.0.len()) {
-                return false;
-            }
-            self.repack(capacity);
-            head = Head::of(&self.0);
+        let needed = self.bytes_with(item.len());
+        if needed > CHUNK_BYTES {
+            return false;
         }
-        let bytes = Arc::make_mut(&mut self.0);
-        head.insert(bytes, i, item);
-        head.store(bytes);
+        let len = self.bytes.len();
+        match self.form {
+            Form::Even(even) if even.stride() == item.len() => {
+                let capacity = capacity_for(needed.max(len + 1));
+                if capacity <= len {
+                    return false;
+                }
+                let room = if i == 0 { Room::Before } else { Room::After };
+                *self = Self::even(&[(self, 0, even.count())], even.stride(), capacity, room);
+            }
+            Form::Even(even) => {
+                let capacity = capacity_for(needed.max(len));
+                *self = Self::mixed(&[(self, 0, even.count())], capacity);
+            }
+            Form::Mixed(mixed) => {
+                let head = mixed.open(&self.bytes);
+                if head.free_bytes() < stored(item.len()) + SLOT {
+                    // Less than a quarter of dead bytes is not worth a move: that would be done
+                    // again soon.
+                    let is_worth_a_move = head.dead() * 4 >= len;
+                    let capacity = if is_worth_a_move {
+                        capacity_for(needed)
+                    } else {
+                        capacity_for(needed.max(len + 1))
+                    };
+                    if !(capacity > len || is_worth_a_move) {
+                        return false;
+                    }
+                    *self = Self::mixed(&[(self, 0, mixed.count())], capacity);
+                }
+            }
+        }
+        let bytes = Arc::make_mut(&mut self.bytes);
+        match &mut self.form {
+            Form::Even(even) => even.insert(bytes, i, item),
+            Form::Mixed(mixed) => {
+                let mut head = mixed.open(bytes);
+                head.insert(bytes, i, item);
+                *mixed = head.close(bytes);
+            }
+        }
         true
     }
 
     /// Removes the items `from..to`.
     pub(super) fn remove(&mut self, from: usize, to: usize) {
-        let bytes = Arc::make_mut(&mut self.0);
-        let mut head = Head::of(bytes);
-        if to - from == head.count {
-            Head::empty(bytes.len()).store(bytes);
-            return;
-        }
-        for i in (from..to).rev() {
-            let at = read(bytes, head.slot(i));
-            let len = stored(item(bytes, at).len());
-            if at == head.heap {
-                head.heap += len;
-            } else {
-                head.dead += len;
+        let bytes = Arc::make_mut(&mut self.bytes);
+        match &mut self.form {
+            Form::Even(even) => even.remove(bytes, from, to),
+            Form::Mixed(mixed) => {
+                let mut head = mixed.open(bytes);
+                head.remove(bytes, from, to);
+                *mixed = head.close(bytes);
             }
         }
-        let gone = SLOT * (to - from);
-        if from < head.count - to {
-            bytes.copy_within(head.table..head.slot(from), head.table + gone);
-            head.table += gone;
-        } else {
-            bytes.copy_within(head.slot(to)..head.table_end(), head.slot(from));
-        }
-        head.count -= to - from;
-        head.store(bytes);
     }
 
     /// Writes `new` in place of item `i` if it lies there without moving another; says whether.
     pub(super) fn replace(&mut self, i: usize, new: &[u8]) -> bool {
-        let (old, len) = (stored(self.get(i).len()), stored(new.len()));
-        if len > old {
-            return false;
-        }
-        let bytes = Arc::make_mut(&mut self.0);
-        let mut head = Head::of(bytes);
-        let at = read(bytes, head.slot(i));
-        write_item(bytes, at, new);
-        if len < old {
-            head.dead += old - len;
-            head.store(bytes);
+        match &mut self.form {
+            Form::Even(even) => {
+                if even.stride() != new.len() {
+                    return false;
+                }
+                even.replace(Arc::make_mut(&mut self.bytes), i, new);
+            }
+            Form::Mixed(mixed) => {
+                if stored(new.len()) > stored(mixed.get(&self.bytes, i).len()) {
+                    return false;
+                }
+                let bytes = Arc::make_mut(&mut self.bytes);
+                let mut head = mixed.open(bytes);
+                head.replace(bytes, i, new);
+                *mixed = head.close(bytes);
+            }
         }
         true
     }
 
     /// The items before number `i`, and the rest.
     pub(super) fn split(&self, i: usize) -> (Self, Self) {
-        (self.part(0, i), self.part(i, self.count()))
+        (
+            Self::packed(&[(self, 0, i)], 1),
+            Self::packed(&[(self, i, self.count())], 1),
+        )
     }
 
     /// The number of the item at which two halves are about equally long.
     pub(super) fn middle(&self) -> usize {
-        let all = self.live_bytes() - HEAD;
+        let all = self.mixed_item_bytes(0, self.count());
         let mut before = 0;
         for i in 0..self.count() {
             let len = SLOT + stored(self.get(i).len());
@@ -348,58 +338,48 @@ impl Chunk {
 
     /// The items of both.
     pub(super) fn join(&self, next: &Self) -> Self {
-        let bytes = self.live_bytes() + next.live_bytes() - HEAD;
-        Self::copy_of(
-            &[(self, 0, self.count()), (next, 0, next.count())],
-            capacity_for(bytes),
-        )
+        Self::packed(&[(self, 0, self.count()), (next, 0, next.count())], 1)
     }
 
     /// Gives back room that is not worth keeping where nothing is pushed any more.
     pub(super) fn settle(&mut self) {
-        let live = self.live_bytes();
-        if live < self.0.len() / 4 * 3 {
-            self.repack(capacity_for(live));
+        if self.live_bytes() < self.bytes.len() / 4 * 3 {
+            *self = Self::packed(&[(self, 0, self.count())], 1);
         }
     }
 
     /// Gives back room where far less is left than there was.
     pub(super) fn shrink(&mut self) {
         let live = self.live_bytes();
-        if live * 4 < self.0.len() {
-            let capacity = capacity_for(live * 2);
-            if capacity < self.0.len() {
-                self.repack(capacity);
-            }
+        if live * 4 < self.bytes.len() && capacity_for(live * 2) < self.bytes.len() {
+            *self = Self::packed(&[(self, 0, self.count())], 2);
         }
-    }
-
-    fn part(&self, from: usize, to: usize) -> Self {
-        let items: usize = (from..to).map(|i| SLOT + stored(self.get(i).len())).sum();
-        Self::copy_of(&[(self, from, to)], capacity_for(HEAD + items))
-    }
-
-    fn repack(&mut self, capacity: usize) {
-        *self = Self::copy_of(&[(self, 0, self.count())], capacity);
     }
 
     #[cfg(test)]
     pub(super) fn check_invariants(&self) {
-        let head = Head::of(&self.0);
-        assert!(self.0.len() <= CHUNK_BYTES, "no chunk is longer");
-        assert!(head.table >= HEAD && head.table_end() <= head.heap);
-        assert!(head.heap <= self.0.len());
-        let mut spans: Vec<(usize, usize)> = (0..head.count)
-            .map(|i| {
-                let at = read(&self.0, head.slot(i));
-                assert!(at >= head.heap && item(&self.0, at).len() <= CHUNK_ITEM_MAX);
-                (at, at + stored(item(&self.0, at).len()))
-            })
-            .collect();
-        spans.sort_unstable();
-        let used: usize = spans.iter().map(|(from, to)| to - from).sum();
-        assert!(spans.windows(2).all(|pair| pair[0].1 <= pair[1].0));
-        assert_eq!(used + head.dead, self.0.len() - head.heap, "dead bytes");
-        assert!(head.count > 0 || head.dead == 0);
+        assert!(self.bytes.len() <= CHUNK_BYTES, "no chunk is longer");
+        match self.form {
+            Form::Even(even) => {
+                even.check_invariants(&self.bytes);
+                assert!(even.stride() <= CHUNK_ITEM_MAX);
+            }
+            Form::Mixed(mixed) => {
+                let head = mixed.open(&self.bytes);
+                head.check_invariants(&self.bytes, CHUNK_ITEM_MAX);
+            }
+        }
     }
+}
+
+/// The length of all these items, if it is one and not 0.
+fn even_len(parts: &[Part<'_>]) -> Option<usize> {
+    let &(chunk, from, _) = parts.iter().find(|(_, from, to)| from < to)?;
+    let len = chunk.get(from).len();
+    let is_even = len > 0
+        && parts.iter().all(|&(chunk, from, to)| match chunk.form {
+            Form::Even(even) => from == to || even.stride() == len,
+            Form::Mixed(_) => (from..to).all(|i| chunk.get(i).len() == len),
+        });
+    is_even.then_some(len)
 }

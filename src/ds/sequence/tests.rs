@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use super::*;
 use crate::ds::config::{CHUNK_BYTES, CHUNK_ITEM_MAX};
 
-/// splitmix64.
-struct Rng(u64);
+/// splitmix64, and the length that most items have for a while, if any.
+struct Rng(u64, Option<u64>);
 
 impl Rng {
     fn next(&mut self) -> u64 {
@@ -20,8 +20,9 @@ impl Rng {
     }
 
     fn item(&mut self) -> Vec<u8> {
-        let longest = CHUNK_ITEM_MAX as u64;
+        let longest = longest();
         let len = match self.below(40) {
+            1.. if self.1.is_some() => self.1.unwrap_or(0),
             0 => self.below(longest * 4),
             1 => longest,
             2 => longest + 1,
@@ -33,6 +34,10 @@ impl Rng {
         let first = self.next() as u8;
         (0..len).map(|i| first.wrapping_add(i as u8)).collect()
     }
+}
+
+fn longest() -> u64 {
+    CHUNK_ITEM_MAX as u64
 }
 
 fn expect_same(sequence: &Sequence, model: &VecDeque<Vec<u8>>) {
@@ -140,7 +145,7 @@ fn steps() -> u64 {
 
 fn run_against_model(seed: u64) {
     eprintln!("seed {seed}");
-    let mut rng = Rng(seed);
+    let mut rng = Rng(seed, None);
     let mut sequence = Sequence::new();
     let mut model = VecDeque::new();
     let mut held: Vec<(Sequence, VecDeque<Vec<u8>>)> = Vec::new();
@@ -149,6 +154,9 @@ fn run_against_model(seed: u64) {
         if step % 500 == 0 {
             // Phases of growth and of shrinking.
             grow = if model.len() > 3000 { 0 } else { rng.below(60) };
+            let most = if rng.below(4) == 0 { longest() } else { 6 };
+            let len = rng.below(most);
+            rng.1 = (rng.below(3) > 0).then_some(len);
         }
         change(&mut rng, &mut sequence, &mut model, grow);
         assert_eq!(sequence.len(), model.len() as u64);
@@ -189,7 +197,12 @@ fn agrees_with_a_deque_of_vectors() {
 
 #[test]
 fn every_step_keeps_the_invariants() {
-    let mut rng = Rng(77);
+    for usual in [None, Some(1), Some(5), Some(longest())] {
+        check_every_step(Rng(77, usual));
+    }
+}
+
+fn check_every_step(mut rng: Rng) {
     let mut sequence = Sequence::new();
     let mut model = VecDeque::new();
     for _ in 0..steps() / 20 {
@@ -319,4 +332,61 @@ fn memory_is_counted_as_if_nothing_were_shared() {
     assert_eq!(clone.memory_bytes(), alone);
     assert!(alone > 500 * 4);
     assert_eq!(Sequence::new().memory_bytes(), 0);
+}
+
+#[test]
+fn items_of_one_length_take_their_bytes_and_little_more() {
+    let count: u64 = if cfg!(miri) { 200 } else { 20_000 };
+    for from_front in [false, true] {
+        let mut sequence = Sequence::new();
+        for i in 0..count {
+            match from_front {
+                false => sequence.push_back(&i.to_le_bytes()),
+                true => sequence.push_front(&i.to_le_bytes()),
+            }
+        }
+        sequence.check_invariants();
+        let even = sequence.memory_bytes();
+        // Another length among them, everywhere, and back.
+        for i in (0..count).step_by(7) {
+            assert!(sequence.set(i, b"other len"));
+        }
+        sequence.check_invariants();
+        assert!(sequence.memory_bytes() > even);
+        for i in 0..count {
+            let at = if from_front { count - 1 - i } else { i };
+            let number = i.to_le_bytes();
+            let expected = if at % 7 == 0 {
+                &b"other len"[..]
+            } else {
+                &number
+            };
+            assert_eq!(sequence.get(at), Some(expected));
+        }
+        // Full chunks, and for each a share of the nodes above: those have at least two children.
+        let chunks = count.div_ceil((CHUNK_BYTES / 8) as u64) + 2;
+        assert!(even <= chunks as usize * (16 + CHUNK_BYTES + 220), "{even}");
+    }
+}
+
+#[test]
+fn a_full_chunk_takes_an_item_of_another_length_anywhere() {
+    let per_chunk = CHUNK_BYTES as u64;
+    let count = if cfg!(miri) { per_chunk } else { 4 * per_chunk };
+    for at in [0, 1, count / 2, count - 1, count] {
+        for other in [b"".as_slice(), b"12345"] {
+            let mut sequence = Sequence::new();
+            for _ in 0..count {
+                sequence.push_back(b"x");
+            }
+            sequence.insert(at, other);
+            sequence.check_invariants();
+            assert_eq!(sequence.get(at), Some(other));
+            assert!(sequence.set(count / 3, other));
+            sequence.check_invariants();
+            let others = sequence.iter().filter(|&item| item == other).count();
+            assert_eq!(others, if at == count / 3 { 1 } else { 2 });
+            assert_eq!(sequence.len(), count + 1);
+        }
+    }
 }

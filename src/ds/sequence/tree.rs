@@ -40,6 +40,9 @@ pub(super) enum Tree {
     Node(Arc<Node>),
 }
 
+/// A chunk's form lies beside its address and costs a child no room.
+const _: () = assert!(size_of::<Tree>() == 24);
+
 #[derive(Clone)]
 pub(super) struct Node {
     height: u32,
@@ -82,7 +85,7 @@ impl Tree {
         if item.len() > CHUNK_ITEM_MAX {
             Self::Long(Arc::from(item))
         } else {
-            Self::Chunk(Chunk::of(item, false))
+            Self::Chunk(Chunk::of(item, false, End::Last))
         }
     }
 
@@ -266,12 +269,7 @@ fn edit_chunk(chunk: &mut Chunk, at: usize, edit: Edit<'_>) -> Outcome {
     if chunk.insert(at, item) {
         return Outcome::Done;
     }
-    let mut pieces = Vec::with_capacity(3);
-    if item.len() > CHUNK_ITEM_MAX {
-        let (left, right) = chunk.split(at);
-        pieces.push(left);
-        pieces.push(right);
-    } else {
+    if item.len() <= CHUNK_ITEM_MAX {
         let middle = chunk.middle();
         let (mut left, mut right) = chunk.split(middle);
         let fits = if at <= middle {
@@ -279,18 +277,18 @@ fn edit_chunk(chunk: &mut Chunk, at: usize, edit: Edit<'_>) -> Outcome {
         } else {
             right.insert(at - middle, item)
         };
-        debug_assert!(fits, "half a chunk has room for any item of a chunk");
-        pieces.push(left);
-        pieces.push(right);
+        if fits {
+            let halves = [left, right].into_iter().filter(|half| half.count() > 0);
+            return Outcome::Replaced(halves.map(Tree::Chunk).collect());
+        }
     }
-    let mut trees: Vec<Tree> = pieces
-        .into_iter()
-        .filter(|piece| piece.count() > 0)
-        .map(Tree::Chunk)
-        .collect();
-    if item.len() > CHUNK_ITEM_MAX {
-        trees.insert(usize::from(at > 0), Tree::of_item(item));
-    }
+    // Alone: it is too long for a chunk, or it is of another length than many short ones, which would
+    // not fit into half a chunk with their lengths and positions.
+    let (left, right) = chunk.split(at);
+    let mut trees = Vec::with_capacity(3);
+    trees.extend((left.count() > 0).then_some(Tree::Chunk(left)));
+    trees.push(Tree::of_item(item));
+    trees.extend((right.count() > 0).then_some(Tree::Chunk(right)));
     Outcome::Replaced(trees)
 }
 

@@ -213,7 +213,11 @@ pub(in crate::ds::hash_trie) fn split<L: Clone, S: BuildHasher>(
     }
     let mut halves = [0, 1].map(|side| {
         let (count, live) = (counts[side], bytes[side]);
-        let groups = groups_for(count, live, MAX_STEPS);
+        let mut groups = groups_for(count, live, MAX_STEPS);
+        if steps_for(groups, live) > MAX_STEPS {
+            // Nearly everything went to this side. With as many groups as now it fits, as it did.
+            groups = from.groups;
+        }
         empty_leaf(
             steps_for(groups, live + headroom(live)).min(MAX_STEPS),
             groups,
