@@ -117,7 +117,9 @@ impl Builder {
     /// go, then keys that `policy` chooses, until no more is used; each is an ordinary removal, in the
     /// file too. If none may go the command is refused, and nothing is changed. So the limit is passed by
     /// what is written between two looks: by one command for each thread, and by a whole transaction,
-    /// which looks before its first change only. One look evicts at most 4096 keys.
+    /// which looks when it begins, while every key may still go, and if no room could be made then, once
+    /// more before its first change. So a transaction evicts even if it only reads. Between `MULTI` and
+    /// `EXEC` every command looks before it is queued. One look evicts at most 4096 keys.
     ///
     /// Counted is what [`Stats::memory_bytes`] counts: what snapshots and branches keep alive comes on
     /// top. Uses for the LRU and LFU policies are kept in four bytes for each of a few more slots than

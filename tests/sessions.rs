@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nacredb::{CommandError, Db, Error, ManualClock, Reply, Session, prelude::*};
+use nacredb::{CommandError, Db, Error, EvictionPolicy, ManualClock, Reply, Session, prelude::*};
 
 fn words(line: &str) -> Vec<&str> {
     line.split(' ').collect()
@@ -525,4 +525,143 @@ fn a_watch_inside_the_own_transaction_does_not_wait_for_itself() {
         error,
         Error::Storage(nacredb::StorageError::Reentrant)
     ));
+}
+
+#[test]
+fn an_exec_that_cannot_begin_ends_the_watch_too() {
+    let db = Db::open_in_memory();
+    let mut session = db.session();
+    let outcome = db.transaction(|tx| {
+        session.watch(&["k"])?;
+        assert_eq!(say(&mut session, "MULTI"), "OK");
+        let refused = session.execute(&["EXEC"]).unwrap_err();
+        assert!(matches!(
+            refused,
+            Error::Storage(nacredb::StorageError::Reentrant)
+        ));
+        tx.set("k", "touched")
+    });
+    outcome.unwrap();
+    talk(&mut session, &[("MULTI", "OK"), ("EXEC", "[]")]);
+    session.watch(&["k"]).unwrap();
+    let outcome = db.transaction(|tx| {
+        let refused = session.transaction(|_| Ok::<_, Error>(()));
+        assert!(refused.is_err());
+        tx.set("k", "again")
+    });
+    outcome.unwrap();
+    assert_eq!(session.transaction(|_| Ok::<_, Error>(7)).unwrap(), Some(7));
+}
+
+/// A database that has no room while `large` is there.
+fn full(policy: EvictionPolicy) -> Db {
+    let db = Db::builder().max_memory(200_000, policy).open_in_memory();
+    db.set("large", vec![1; 400_000]).unwrap();
+    db
+}
+
+const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.";
+const OOM_ABORT: &str = "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.";
+const ABORT: &str = "-EXECABORT Transaction discarded because of previous errors.";
+
+#[test]
+fn without_memory_nothing_is_queued() {
+    let db = full(EvictionPolicy::NoEviction);
+    let mut session = db.session();
+    for line in [
+        "GET k",
+        "SET k v",
+        "PING",
+        "DEL large",
+        "UNWATCH",
+        "WATCH k",
+        "MULTI",
+        "SELECT 1",
+        "OBJECT HELP",
+    ] {
+        talk(
+            &mut session,
+            &[
+                ("GET k", "nil"),
+                ("MULTI", "OK"),
+                (line, OOM),
+                ("EXEC", ABORT),
+                ("MULTI", "OK"),
+                (line, OOM),
+                ("DISCARD", "OK"),
+                ("EXEC", "-ERR EXEC without MULTI"),
+            ],
+        );
+    }
+    // What is no command, or has the wrong number of words, is that before it is too much.
+    talk(
+        &mut session,
+        &[
+            ("MULTI", "OK"),
+            ("GET", "-ERR wrong number of arguments for 'get' command"),
+            ("EXEC", ABORT),
+            ("MULTI", "OK"),
+            ("EXEC", "[]"),
+            ("DEL large", ":1"),
+            ("MULTI", "OK"),
+            ("GET k", "QUEUED"),
+            ("EXEC", "[nil]"),
+        ],
+    );
+}
+
+#[test]
+fn exec_is_refused_whole_where_a_queued_command_needs_memory() {
+    let db = full(EvictionPolicy::NoEviction);
+    let mut session = db.session();
+    let mut queue = |lines: &[&str], answer: &str, run: bool| {
+        db.del("large").unwrap();
+        db.set("k", "old").unwrap();
+        talk(&mut session, &[("WATCH other", "OK"), ("MULTI", "OK")]);
+        for line in lines {
+            talk(&mut session, &[(line, "QUEUED")]);
+        }
+        db.set("large", vec![1; 400_000]).unwrap();
+        talk(&mut session, &[("EXEC", answer)]);
+        assert_eq!(db.get("k").unwrap().is_none(), run, "{lines:?}");
+        // The watch has ended, whatever the answer was.
+        db.del("large").unwrap();
+        db.set("other", "touched").unwrap();
+        talk(&mut session, &[("MULTI", "OK"), ("EXEC", "[]")]);
+    };
+    queue(&["DEL k", "EXISTS k"], "[:1 :0]", true);
+    queue(&["DEL k", "SET k v"], OOM_ABORT, false);
+    queue(&["SET k v", "GET k"], OOM_ABORT, false);
+    queue(&[], "[]", false);
+    // A queue that is spoilt or whose watched key was touched takes no more commands: what comes after
+    // does not count.
+    db.del("large").unwrap();
+    let spoil = [("MULTI", "OK"), ("GET k", "QUEUED")];
+    talk(&mut session, &spoil);
+    say(&mut session, "NOSUCH");
+    talk(&mut session, &[("SET k v", "QUEUED")]);
+    db.set("large", vec![1; 400_000]).unwrap();
+    talk(&mut session, &[("EXEC", ABORT)]);
+    db.del("large").unwrap();
+    talk(&mut session, &[("WATCH k", "OK"), ("MULTI", "OK")]);
+    db.set("k", "touched").unwrap();
+    talk(&mut session, &[("SET k v", "QUEUED")]);
+    db.set("large", vec![1; 400_000]).unwrap();
+    talk(&mut session, &[("EXEC", "nil")]);
+}
+
+#[test]
+fn a_queue_makes_room_by_eviction() {
+    let db = full(EvictionPolicy::AllKeysRandom);
+    let mut session = db.session();
+    talk(
+        &mut session,
+        &[
+            ("MULTI", "OK"),
+            ("GET large", "QUEUED"),
+            ("SET k v", "QUEUED"),
+            ("EXEC", "[nil OK]"),
+        ],
+    );
+    assert_eq!(db.stats().unwrap().evicted_keys, 1);
 }

@@ -137,7 +137,11 @@ pub(super) fn point(longitude: f64, latitude: f64) -> Result<Point, CommandError
 }
 
 pub(super) fn distance_reply(distance: f64) -> Reply {
-    Reply::Bulk(format!("{distance:.4}").into_bytes())
+    const PARTS: i64 = 10_000;
+    // Redis counts ten-thousandths, which rounds once more than printing the number would.
+    let count = (distance * PARTS as f64).round_ties_even() as i64;
+    let (whole, parts) = (count / PARTS, (count % PARTS).unsigned_abs());
+    Reply::Bulk(format!("{whole}.{parts:04}").into_bytes())
 }
 
 /// A coordinate as Redis prints it: 17 decimals, without the zeros at their end.

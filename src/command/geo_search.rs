@@ -502,7 +502,7 @@ fn store(
             copied.push(found.member, score);
         }
     }
-    copied.store(tx, to)
+    copied.store_whole(tx, to)
 }
 
 /// A search in words that is stored.

@@ -23,8 +23,9 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         summary: "Lets a HyperLogLog see elements; says whether its estimate may have changed.",
         complexity: "O(1) for each element",
         redis_complexity: "",
-        differences: "Where a string turns out to be corrupted, elements before are not added either. Half a \
-            run at the end of one is an error.",
+        differences: "Where a string turns out to be corrupted, nothing is added: Redis then keeps the elements \
+            before the one that has no place. Half a run at the end of one is an error, where Redis reads \
+            (and writes) one byte past the string.",
         example: "PFADD key a b c",
         call: |args, host| {
             host.write(&Add {

@@ -66,7 +66,8 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         summary: "Returns how many bytes a key and its value take.",
         redis_complexity: "O(N) where N is the number of samples",
         differences: "The figures are those of other structures. They are exact without looking at \
-             any sample: SAMPLES is checked and makes no difference.",
+             any sample: SAMPLES is checked and makes no difference. An expired key is missing, even where Redis \
+             has not removed it yet.",
         example: "MEMORY USAGE key",
         call: |args, host| {
             check_samples(args)?;

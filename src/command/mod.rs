@@ -189,16 +189,16 @@ pub(crate) fn run_checked(
     words: &[&[u8]],
     host: &dyn Host,
 ) -> Result<Reply, Error> {
-    make_room(spec, host)?;
+    // Before its arguments are looked at, as in Redis.
+    if needs_memory(spec) {
+        host.make_room()?;
+    }
     (spec.call)(Args::new(words), host)
 }
 
-/// Makes room for a command that may need memory: before its arguments are looked at, as in Redis.
-pub(crate) fn make_room(spec: &CommandSpec, host: &dyn Host) -> Result<(), Error> {
-    if spec.flags.contains(&Flag::DenyOom) {
-        host.make_room()?;
-    }
-    Ok(())
+/// Whether a command may need more memory, and is refused where there is none.
+pub(crate) fn needs_memory(spec: &CommandSpec) -> bool {
+    spec.flags.contains(&Flag::DenyOom)
 }
 
 /// Redis's text for a name that is no command: 128 bytes of it, and of all arguments together about as

@@ -62,7 +62,7 @@ pub(crate) struct KeyPositions {
 pub(crate) enum Stored {
     /// There is none.
     No,
-    /// `STORE` of `SORT`, the last one.
+    /// `STORE` of `SORT`: the last one that a word follows, be it itself what follows another.
     Sort,
     /// `STORE` and `STOREDIST` of `GEORADIUS` and its kin.
     Radius,
@@ -78,12 +78,13 @@ impl Stored {
             Self::Sort => {
                 let (mut stored, mut at) = (None, 2);
                 while at < last {
+                    // The word after it is looked at as well: it may be another STORE.
                     if is(at, "STORE") {
                         stored = Some(at + 1);
                     }
                     at += match () {
                         () if is(at, "LIMIT") => 3,
-                        () if ["BY", "GET", "STORE"].iter().any(|name| is(at, name)) => 2,
+                        () if ["BY", "GET"].iter().any(|name| is(at, name)) => 2,
                         () => 1,
                     };
                 }

@@ -570,7 +570,7 @@ impl WriteCommand for Store<'_> {
         for (member, score) in self.combine.run(&tx.as_read())? {
             found.push(&member, score);
         }
-        found.store(tx, self.keys[0])
+        found.store_whole(tx, self.keys[0])
     }
 }
 

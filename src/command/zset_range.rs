@@ -14,7 +14,7 @@ use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::zset::{SCORES, lex_bound, score_bound, score_reply};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, WriteTx};
+use crate::keyspace::{ReadTx, Rules, WriteTx, ZeroSigns};
 use crate::value::ZSetValue;
 use crate::value::zset::{LexBound, ScoreBound};
 
@@ -434,17 +434,43 @@ impl Copied {
         self.ends.iter().map(item).collect()
     }
 
+    /// Whether Redis would hold these in a listpack.
+    fn is_short(&self, rules: Rules) -> bool {
+        let (limits, items) = (rules.encoding, self.items());
+        items.len() <= limits.zset_listpack_entries
+            && (items.iter()).all(|(_, member)| member.len() <= limits.zset_listpack_value_bytes)
+    }
+
+    /// Lets `key` hold these and nothing else, as a set that Redis makes in one piece: the signs of zeros
+    /// are lost only if all of it is short. Otherwise as [`store`](Self::store).
+    pub(super) fn store_whole(
+        &self,
+        tx: &mut WriteTx<'_>,
+        key: &[u8],
+    ) -> Result<u64, CommandError> {
+        let signs = match self.is_short(tx.rules) {
+            true => ZeroSigns::OfLong,
+            false => ZeroSigns::All,
+        };
+        self.store(tx, key, signs)
+    }
+
     /// Lets `key` hold these and nothing else; without any it is removed. Answers how many they are.
     ///
     /// # Errors
     /// If they are more than a frame of the log holds; nothing is changed.
-    pub(super) fn store(&self, tx: &mut WriteTx<'_>, key: &[u8]) -> Result<u64, CommandError> {
+    pub(super) fn store(
+        &self,
+        tx: &mut WriteTx<'_>,
+        key: &[u8],
+        signs: ZeroSigns,
+    ) -> Result<u64, CommandError> {
         // A score, a length and a tag beside each.
         let bytes = self.bytes.len() as u64 + self.ends.len() as u64 * 24;
         if bytes > Rules::WRITTEN_BYTES_MAX {
             return Err(CommandError::StringTooLong);
         }
-        tx.zset_replace(key, &self.items());
+        tx.zset_replace(key, &self.items(), signs);
         Ok(self.ends.len() as u64)
     }
 }
@@ -475,7 +501,13 @@ impl WriteCommand for Store<'_> {
             self.range
                 .visit(zset, |member, score| found.push(member, score));
         }
-        found.store(tx, self.to)
+        // Redis knows how many there are going to be only of ranks; otherwise it begins with a listpack.
+        let is_long = found.ends.len() > tx.rules.encoding.zset_listpack_entries;
+        let signs = match self.range.ends {
+            Ends::Ranks(..) if is_long => ZeroSigns::All,
+            Ends::Ranks(..) | Ends::Scores(..) | Ends::Members(..) => ZeroSigns::OfLong,
+        };
+        found.store(tx, self.to, signs)
     }
 }
 

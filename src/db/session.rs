@@ -2,7 +2,8 @@
 //! server.
 //!
 //! Invariants:
-//! 1. Between `MULTI` and `EXEC` nothing runs; what cannot be queued spoils the transaction.
+//! 1. Between `MULTI` and `EXEC` nothing runs; what cannot be queued spoils the transaction. Where there is
+//!    no room in memory nothing can be queued, and `EXEC` refuses what would need more.
 //! 2. `EXEC` is one [`Transaction`]: one frame, and nobody else's change between its commands. A command
 //!    that is refused then has changed nothing, and the others stand.
 //! 3. Whatever ends a transaction ends the watch.
@@ -74,6 +75,17 @@ struct State {
 }
 
 impl State {
+    /// Whether the queue has a command that may need memory.
+    fn needs_memory(&self) -> bool {
+        let queued = self.queue.iter().flatten();
+        queued.map(|queued| queued.spec).any(command::needs_memory)
+    }
+
+    /// Whether `EXEC` will not run the queue, so that there is no sense in queueing more.
+    fn is_lost(&self) -> bool {
+        self.spoilt || self.watch.is_touched()
+    }
+
     /// Ends the transaction, without running it.
     fn discard(&mut self) -> Vec<Queued> {
         self.spoilt = false;
@@ -82,6 +94,14 @@ impl State {
 }
 
 fn refuse(text: &'static str) -> Error {
+    CommandError::Other(text.into()).into()
+}
+
+/// What `EXEC` answers that cannot even begin, for the reason that is the text of another refusal.
+fn discarded_because(error: &CommandError) -> Error {
+    let text = error.to_string();
+    let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+    let text = format!("EXECABORT Transaction discarded because of: {reason}");
     CommandError::Other(text.into()).into()
 }
 
@@ -188,16 +208,22 @@ impl Session {
             Ok(spec) => spec,
             Err(error) => return Err(self.refuse_to_queue(error)),
         };
+        // A queue takes memory, too: all but its end is refused where there is none. What ails the file
+        // is for EXEC to say.
+        let ends = matches!(spec.name, "EXEC" | "DISCARD");
         if self.is_queueing()
-            && !is_step(spec)
-            && let Err(error) = command::make_room(spec, &self.db)
+            && !ends
+            && let Err(error @ Error::Command(_)) = self.db.make_room()
         {
             self.state.spoilt = true;
             return Err(error);
         }
+        let is_lost = self.state.is_lost();
         if let Some(queue) = self.state.queue.as_mut().filter(|_| !is_step(spec)) {
-            let words = words.into_iter().map(<[u8]>::to_vec).collect();
-            queue.push(Queued { spec, words });
+            if !is_lost {
+                let words = words.into_iter().map(<[u8]>::to_vec).collect();
+                queue.push(Queued { spec, words });
+            }
             return Ok(Reply::Status("QUEUED".into()));
         }
         let host = Running {
@@ -215,10 +241,7 @@ impl Session {
         if matches!(&error, CommandError::WrongArity(name) if name == "exec") {
             self.state.discard();
             self.state.watch.clear();
-            let text = error.to_string();
-            let reason = text.strip_prefix("ERR ").unwrap_or(&text);
-            let text = format!("EXECABORT Transaction discarded because of: {reason}");
-            return CommandError::Other(text.into()).into();
+            return discarded_because(&error);
         }
         self.state.spoilt |= self.is_queueing();
         error.into()
@@ -261,8 +284,19 @@ impl Running<'_> {
             return Err(refuse("ERR EXEC without MULTI"));
         }
         let spoilt = state.spoilt;
+        let room = match state.needs_memory() {
+            true => self.db.make_room(),
+            false => Ok(()),
+        };
         // Taken before anything can panic: the session is out of the transaction in any case.
         let queue = state.discard();
+        if let Err(error) = room {
+            state.watch.clear();
+            return Err(match error {
+                Error::Command(error) => discarded_because(&error),
+                error @ Error::Storage(_) => error,
+            });
+        }
         if spoilt {
             state.watch.clear();
             let text = "EXECABORT Transaction discarded because of previous errors.";
@@ -271,6 +305,7 @@ impl Running<'_> {
         let engine = self.db.engine();
         let done =
             engine.transaction_if_untouched(self.database.get(), &mut state.watch, |tx| {
+                tx.assume_room();
                 let replies: Result<Vec<Reply>, Error> =
                     queue.iter().map(|queued| run(queued, tx)).collect();
                 Ok::<_, Error>((replies?, Host::database(tx)))

@@ -7,8 +7,10 @@
 //!
 //! Invariants:
 //! 1. At most one transaction runs (the gate), so freezing shards in any order cannot deadlock.
-//! 2. Until commit nothing outside the transaction changes; nothing after commit can fail before the
-//!    frame is in the log.
+//! 2. Until commit nothing outside the transaction changes, but for keys that are evicted to make room;
+//!    nothing after commit can fail before the frame is in the log.
+//! 3. Room is made before the first shard is frozen, while every key may still go. A transaction that
+//!    had room then is not asked again.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -35,6 +37,8 @@ pub struct Transaction<'e> {
     work: RefCell<Work>,
     now_ms: u64,
     database: Cell<u8>,
+    /// Whether there was room for what may need memory.
+    had_room: Cell<bool>,
     _gate: GateGuard<'e>,
 }
 
@@ -93,28 +97,37 @@ impl Engine {
         watch: &mut Watch,
         body: impl FnOnce(&Transaction<'_>) -> Result<R, E>,
     ) -> Result<Option<R>, E> {
-        self.check_readable().map_err(Error::from)?;
-        if watch.is_touched() {
-            watch.clear();
-            return Ok(None);
-        }
-        let transaction = self.begin(database).map_err(Error::from)?;
-        // Whoever touches a watched key from here on waits for the transaction's end.
-        for key in watch.keys() {
-            transaction.touch(&Keys::One(key)).map_err(Error::from)?;
-        }
-        let broken = watch.is_broken(transaction.now_ms);
+        let begun = self.begin_if_untouched(database, watch);
         watch.clear();
-        if broken {
+        let Some(transaction) = begun.map_err(Error::from)? else {
             return Ok(None);
-        }
+        };
         let result = body(&transaction)?;
         transaction.commit()?;
         Ok(Some(result))
     }
 
+    fn begin_if_untouched(
+        &self,
+        database: u8,
+        watch: &Watch,
+    ) -> Result<Option<Transaction<'_>>, StorageError> {
+        self.check_readable()?;
+        if watch.is_touched() {
+            return Ok(None);
+        }
+        let transaction = self.begin(database)?;
+        // Whoever touches a watched key from here on waits for the transaction's end.
+        for key in watch.keys() {
+            transaction.touch(&Keys::One(key))?;
+        }
+        let is_whole = !watch.is_broken(transaction.now_ms);
+        Ok(is_whole.then_some(transaction))
+    }
+
     fn begin(&self, database: u8) -> Result<Transaction<'_>, StorageError> {
         let gate = self.gate.wait()?;
+        let had_room = self.has_made_room()?;
         // Somebody may begin to observe a shard before the commit: it records in any case.
         let batch = Batch::new(true);
         Ok(Transaction {
@@ -125,12 +138,33 @@ impl Engine {
             }),
             now_ms: self.clock.now_ms(),
             database: Cell::new(database),
+            had_room: Cell::new(had_room),
             _gate: gate,
         })
+    }
+
+    /// Makes room if it can. Where nothing can be written nothing is evicted, and reading goes on.
+    fn has_made_room(&self) -> Result<bool, StorageError> {
+        if self.memory.has_room() {
+            return Ok(true);
+        }
+        if self.check_writable().is_err() {
+            return Ok(false);
+        }
+        match self.make_room() {
+            Ok(()) => Ok(true),
+            Err(Error::Command(_full)) => Ok(false),
+            Err(Error::Storage(error)) => Err(error),
+        }
     }
 }
 
 impl Transaction<'_> {
+    /// Asks for room no more: whoever runs the transaction has done so for all of it.
+    pub(crate) fn assume_room(&self) {
+        self.had_room.set(true);
+    }
+
     /// Freezes and clones the shards of `keys` that are not the transaction's yet.
     fn touch(&self, keys: &Keys<'_>) -> Result<(), StorageError> {
         let mut missing = self.engine.shards_of(keys);
@@ -288,8 +322,12 @@ impl Host for Transaction<'_> {
         self.run_read(&keys, true, |tx| call(tx))
     }
 
-    /// Before the first change only: the changes of a transaction are all made or none is.
+    /// Where there was none to begin with, and before the first change only: the changes of a transaction
+    /// are all made or none is.
     fn make_room(&self) -> Result<(), Error> {
+        if self.had_room.get() {
+            return Ok(());
+        }
         let has_changed = self.work.try_borrow().map(|work| work.batch.count > 0);
         match has_changed {
             Ok(false) => self.engine.make_room(),

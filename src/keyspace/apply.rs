@@ -75,7 +75,7 @@ impl WriteTx<'_> {
                     entry.zset().map_err(|_wrong_type| Misfit)?;
                 }
                 let items = zset::scored(pairs).ok_or(Misfit)?;
-                self.zset_add(key, &items);
+                self.zset_restore(key, &items);
             }
             Effect::ZSetRemove { key, members } => {
                 if let Some(entry) = self.entry(key) {

@@ -23,6 +23,7 @@ pub(crate) mod string;
 pub(crate) mod table;
 pub(crate) mod tx;
 mod zset;
+pub(crate) use zset::ZeroSigns;
 
 pub(crate) use apply::{Misfit, STRING_BYTES_LIMIT};
 pub use entry::KeyType;

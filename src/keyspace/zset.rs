@@ -66,11 +66,25 @@ pub(super) fn scored<'a>(pairs: Items<'a>) -> Option<Vec<(f64, &'a [u8])>> {
     (!items.is_empty()).then_some(items)
 }
 
+/// Which members keep the sign of a score that is -0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ZeroSigns {
+    /// Those that are added to a set which is long by then: Redis's listpacks have no -0.
+    OfLong,
+    /// All.
+    All,
+}
+
 impl WriteTx<'_> {
     /// Gives members of the sorted set at `key`, which is created if it is missing, these scores, none of
     /// which is NaN. The caller has checked the type.
     pub(crate) fn zset_add(&mut self, key: &[u8], items: &[(f64, &[u8])]) {
         self.zset_add_with(key, items, |_, score| Some(score));
+    }
+
+    /// As [`zset_add`](Self::zset_add) of what was recorded: each score is what it was.
+    pub(super) fn zset_restore(&mut self, key: &[u8], items: &[(f64, &[u8])]) {
+        self.zset_edit(key, items, ZeroSigns::All, |_, score| Some(score));
     }
 
     /// As [`zset_add`](Self::zset_add), where `choose` makes of each member's score before, if it has one,
@@ -80,6 +94,16 @@ impl WriteTx<'_> {
         &mut self,
         key: &[u8],
         items: &[(f64, &[u8])],
+        choose: impl FnMut(Option<f64>, f64) -> Option<f64>,
+    ) {
+        self.zset_edit(key, items, ZeroSigns::OfLong, choose);
+    }
+
+    fn zset_edit(
+        &mut self,
+        key: &[u8],
+        items: &[(f64, &[u8])],
+        signs: ZeroSigns,
         mut choose: impl FnMut(Option<f64>, f64) -> Option<f64>,
     ) {
         if items.is_empty() {
@@ -96,6 +120,11 @@ impl WriteTx<'_> {
                 if let Some(score) = choose(old, score)
                     && old.is_none_or(|old| old != score)
                 {
+                    let is_zero = score == 0.0 && signs == ZeroSigns::OfLong;
+                    let score = match is_zero && zset.stays_short(member, old.is_none(), &limits) {
+                        true => 0.0,
+                        false => score,
+                    };
                     zset.replace(member, old, score, &limits, hasher);
                     changed.push((score, member));
                 }
@@ -153,9 +182,9 @@ impl WriteTx<'_> {
 
     /// Lets `key` hold a sorted set of these members and nothing else, without a deadline; without members
     /// it is removed.
-    pub(crate) fn zset_replace(&mut self, key: &[u8], items: &[(f64, &[u8])]) {
+    pub(crate) fn zset_replace(&mut self, key: &[u8], items: &[(f64, &[u8])], signs: ZeroSigns) {
         self.erase(key);
-        self.zset_add(key, items);
+        self.zset_edit(key, items, signs, |_, score| Some(score));
     }
 }
 
@@ -188,7 +217,13 @@ mod tests {
         let (mut zset, mut again) = (ZSetValue::new(), ZSetValue::new());
         for i in 0..10_000_u32 {
             let member = format!("member {i}");
-            zset.insert(member.as_bytes(), f64::from(i % 100), &limits, &hasher);
+            // The first to be written are those whose sign a set that is still short could lose.
+            zset.insert(
+                member.as_bytes(),
+                f64::from(i % 100) * -0.0,
+                &limits,
+                &hasher,
+            );
         }
         zset.insert(&[b'x'; 200_000], -0.0, &limits, &hasher);
         let mut count = 0;

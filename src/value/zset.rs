@@ -7,8 +7,9 @@
 //! 1. The table, where there is one, has exactly the members of the list, each with the score that its key
 //!    stands for, bit for bit.
 //! 2. There is a table from the first member on that passes the limits, and it stays.
-//! 3. No score is NaN. -0 equals 0: in the list it has the key of 0 and a mark. A short set forgets
-//!    the sign, as Redis's listpacks do.
+//! 3. No score is NaN. -0 equals 0: in the list it has the key of 0 and a mark. Whoever adds to a short set
+//!    decides whether it has that sign: Redis's listpacks have none, but what is read back from the file
+//!    is what was written.
 //!
 //! It must not know keys, effects, or how scores are written.
 
@@ -345,6 +346,13 @@ impl ZSetValue {
         }
     }
 
+    /// Whether it is short and stays so when this member, new or not, is given a score.
+    pub(crate) fn stays_short(&self, member: &[u8], is_new: bool, limits: &EncodingLimits) -> bool {
+        self.0.table.is_none()
+            && (!is_new || self.len() < limits.zset_listpack_entries as u64)
+            && member.len() <= limits.zset_listpack_value_bytes
+    }
+
     /// As [`insert`](Self::insert), where the member is known to have the score `old`, or to be missing.
     pub(crate) fn replace(
         &mut self,
@@ -358,17 +366,11 @@ impl ZSetValue {
         if old.is_some_and(|old| old == score) {
             return;
         }
+        let stays_short = self.stays_short(member, old.is_none(), limits);
         let body = Arc::make_mut(&mut self.0);
-        let fits = (body.list.len() < limits.zset_listpack_entries as u64 || old.is_some())
-            && member.len() <= limits.zset_listpack_value_bytes;
-        if body.table.is_none() && !fits {
+        if body.table.is_none() && !stays_short {
             body.promote(hasher);
         }
-        // Adding 0 turns -0 into 0 and leaves every other score.
-        let score = match body.table {
-            Some(_) => score,
-            None => score + 0.0,
-        };
         // The table first: its page has just been searched for the old score, and what the list is going
         // to need arrives meanwhile.
         if let Some(table) = &mut body.table {
@@ -444,15 +446,12 @@ impl ZSetValue {
             let (member, score) = pair(element);
             assert!(!score.is_nan(), "a score is NaN");
             assert_eq!(key_of(score), element.key, "key");
-            match &body.table {
-                Some(table) => {
-                    let found = table.score(member).map(f64::to_bits);
-                    assert_eq!(found, Some(score.to_bits()), "score");
-                    if member.len() > INLINE_KEY_MAX {
-                        beside_bytes += member.len();
-                    }
+            if let Some(table) = &body.table {
+                let found = table.score(member).map(f64::to_bits);
+                assert_eq!(found, Some(score.to_bits()), "score");
+                if member.len() > INLINE_KEY_MAX {
+                    beside_bytes += member.len();
                 }
-                None => assert!(!element.mark, "a short set keeps no sign of zero"),
             }
         }
         let counted = body.table.as_ref().map_or(0, |table| table.beside_bytes);

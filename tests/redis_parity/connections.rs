@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use nacredb::{Db, Error};
+use nacredb::{Db, Error, EvictionPolicy, prelude::*};
 
 use super::pair::{Command, error_line, shown, wire};
 use super::resp::{Client, Wire};
@@ -62,6 +62,11 @@ impl Connection {
     }
 }
 
+/// What our side may use where there is a limit, and the database that something larger is put into so that
+/// there is no room. The server is told another limit.
+const LIMIT_BYTES: u64 = 1 << 20;
+const BALLAST_DATABASE: u8 = 15;
+
 struct Both {
     db: Db,
     connections: Vec<Connection>,
@@ -71,15 +76,38 @@ struct Both {
 
 impl Both {
     fn new(server: &mut RedisServer, connections: usize) -> Self {
-        let db = Db::builder().seed(1).open_in_memory();
+        let db = Db::builder()
+            .seed(1)
+            .max_memory(LIMIT_BYTES, EvictionPolicy::NoEviction)
+            .open_in_memory();
         let mut control = server.client();
         control.call(&["FLUSHALL"]).expect("the server answers");
         let connections = (0..connections).map(|_| Connection::open(server, &db));
-        Self {
+        let mut both = Self {
             connections: connections.collect(),
             db,
             control,
             said: Vec::new(),
+        };
+        both.limit(false);
+        both
+    }
+
+    /// Lets both sides be out of memory, or not.
+    fn limit(&mut self, is_full: bool) {
+        self.said.push(format!("out of memory: {is_full}"));
+        let bytes = if is_full { "1" } else { "0" };
+        let set = self.control.call(&["CONFIG", "SET", "maxmemory", bytes]);
+        assert_eq!(
+            set.expect("the server answers"),
+            Wire::Status(b"OK".to_vec())
+        );
+        let db = self.db.database(BALLAST_DATABASE).expect("there are 16");
+        db.del("ballast").expect("it is open");
+        if is_full {
+            // No zeros: whole pages of them take nothing.
+            let ballast = vec![1; 2 * LIMIT_BYTES as usize];
+            db.set("ballast", ballast).expect("there is room before");
         }
     }
 
@@ -341,12 +369,17 @@ fn run(
             let Some(line) = next(&mut rng, at, &both) else {
                 continue;
             };
+            if let "FULL" | "ROOM" = line.as_str() {
+                both.limit(line == "FULL");
+                continue;
+            }
             let command = line.split(' ').map(|word| word.into()).collect();
             outcome = both.step(at, command);
             if outcome.is_err() {
                 break;
             }
         }
+        both.limit(false);
         let outcome = outcome.and_then(|()| both.audit(3));
         if let Err(difference) = outcome {
             let mut text = format!("seed {seed}:\n");
@@ -364,6 +397,13 @@ pub(crate) fn sessions(commands: u64, first_seed: u64) {
     run(2, commands, first_seed, |rng, _, _| {
         Some(line(rng, SESSION_FORMS))
     });
+}
+
+/// As [`sessions`], with both sides out of memory now and then. `FLUSHALL` would make room on ours.
+pub(crate) fn sessions_at_limit(commands: u64, first_seed: u64) {
+    let forms = SESSION_FORMS.iter().filter(|(_, form)| *form != "FLUSHALL");
+    let forms: Vec<(u64, &str)> = forms.copied().chain([(15, "FULL"), (40, "ROOM")]).collect();
+    run(2, commands, first_seed, |rng, _, _| Some(line(rng, &forms)));
 }
 
 /// Connections that wait, and one that never does.

@@ -245,6 +245,23 @@ pub(crate) const KEYS: Family = Family {
             &[Word(&["REFCOUNT", "IDLETIME", "FREQ", "FOO"]), Key],
         ),
         ("OBJECT", 1, &[Word(&["HELP"])]),
+        (
+            "MEMORY",
+            8,
+            &[
+                Word(&["USAGE"]),
+                Key,
+                Options(
+                    2,
+                    &[
+                        &[Word(&["SAMPLES"]), Count],
+                        &[Word(&["SAMPLES"]), Word(&["0", "5", "-1", "x"])],
+                        &[Word(&["SAMPLES", "FOO"])],
+                    ],
+                ),
+            ],
+        ),
+        ("MEMORY", 1, &[Word(&["USAGE", "FOO"])]),
         ("PING", 3, &[Maybe(50, &[Value])]),
         ("ECHO", 3, &[Value]),
         ("TIME", 1, &[]),

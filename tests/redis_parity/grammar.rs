@@ -243,6 +243,7 @@ impl<'a> Generator<'a> {
             if !fills_memory(&command)
                 && !expires_soon(&command)
                 && !adds_in_part(&command)
+                && !spreads_corruption(&command)
                 && !keeps_table_order(&command)
             {
                 return command;
@@ -762,6 +763,13 @@ fn adds_in_part(command: &Command) -> bool {
     command[0].eq_ignore_ascii_case(b"PFADD")
         && command.len() > 3
         && command[1].starts_with(b"bad:")
+}
+
+/// Whether a command copies a HyperLogLog that may be corrupted to a key to which several elements are added.
+fn spreads_corruption(command: &Command) -> bool {
+    let is = |at: usize, name: &[u8]| command.get(at).is_some_and(|key| key.starts_with(name));
+    let from_bad = is(1, b"bad:") || is(1, b"raw:");
+    command[0].eq_ignore_ascii_case(b"COPY") && from_bad && !is(2, b"bad:")
 }
 
 /// Whether a command answers the members of a set in the order of its table.

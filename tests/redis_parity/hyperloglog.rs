@@ -2,9 +2,9 @@
 //! string that is no longer valid is met by every command.
 
 use super::families::Family;
-use super::grammar::Arg::{AtMillis, Bytes, Element, Key, Keys, Maybe, Repeat, Value, Word};
+use super::grammar::Arg::{self, AtMillis, Bytes, Element, Key, Keys, Maybe, Repeat, Value, Word};
 
-const BAD: super::grammar::Arg = Word(&["bad:1", "bad:2"]);
+const BAD: Arg = Word(&["bad:1", "bad:2"]);
 
 /// Strings that are a HyperLogLog, or that every command refuses by their header.
 const STRINGS: &[&[u8]] = &[
@@ -19,16 +19,38 @@ const STRINGS: &[&[u8]] = &[
     b"12",
 ];
 
-/// Corrupted ones. They are written by SETRANGE, so that they count as `raw` already: the server makes
-/// them so even where it then refuses. None ends in half a run, which the server reads past, and none
-/// covers a few registers too many, which the server notices only once it has added to the string.
-const CORRUPTED: &[&[u8]] = &[
-    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80",
-    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xfe",
-    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\xff\xfb\x7f\xf7",
-    b"HYLL\x01\0\0\0\x09\0\0\0\0\0\0\0\x3f\x83",
-    b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x00\x3f\x83\x83\x7f\xfe\x80",
+/// Corrupted ones. They are written by SETRANGE, so that they count as `raw` already (the server makes them so
+/// even where it then refuses), to a key of their own each, and copied from there, so that nothing is left
+/// after them of what was there before. None ends in half a run, which the server reads past, and none covers
+/// a few registers too many, which the server notices only once it has added to the string.
+const CORRUPTED: [&[Arg]; 5] = [
+    &[
+        Word(&["raw:1"]),
+        Word(&["0"]),
+        Bytes(&[b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80"]),
+    ],
+    &[
+        Word(&["raw:2"]),
+        Word(&["0"]),
+        Bytes(&[b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xfe"]),
+    ],
+    &[
+        Word(&["raw:3"]),
+        Word(&["0"]),
+        Bytes(&[b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\xff\xfb\x7f\xf7"]),
+    ],
+    &[
+        Word(&["raw:4"]),
+        Word(&["0"]),
+        Bytes(&[b"HYLL\x01\0\0\0\x09\0\0\0\0\0\0\0\x3f\x83"]),
+    ],
+    &[
+        Word(&["raw:5"]),
+        Word(&["0"]),
+        Bytes(&[b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x00\x3f\x83\x83\x7f\xfe\x80"]),
+    ],
 ];
+const RAW: Arg = Word(&["raw:1", "raw:2", "raw:3", "raw:4", "raw:5"]);
 
 pub(crate) const FAMILY: Family = Family {
     name: "hyperloglogs",
@@ -48,7 +70,12 @@ pub(crate) const FAMILY: Family = Family {
         ("GET", 15, &[BAD]),
         ("STRLEN", 10, &[Key]),
         ("SET", 30, &[BAD, Bytes(STRINGS)]),
-        ("SETRANGE", 20, &[BAD, Word(&["0"]), Bytes(CORRUPTED)]),
+        ("SETRANGE", 3, CORRUPTED[0]),
+        ("SETRANGE", 3, CORRUPTED[1]),
+        ("SETRANGE", 3, CORRUPTED[2]),
+        ("SETRANGE", 3, CORRUPTED[3]),
+        ("SETRANGE", 3, CORRUPTED[4]),
+        ("COPY", 30, &[RAW, BAD, Word(&["REPLACE"])]),
         ("DEL", 20, &[BAD]),
         ("COPY", 10, &[Key, BAD, Word(&["REPLACE"])]),
         ("SET", 2, &[Key, Value]),

@@ -41,11 +41,12 @@ use std::fmt::Write;
 
 use families::Family;
 use grammar::Generator;
+use nacredb::EvictionPolicy;
 use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 14;
+const TESTS: usize = 17;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -106,22 +107,33 @@ impl Findings {
 
 fn stream_family(family: &Family) {
     let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS);
+    with_pair(|pair| stream_to(pair, family, commands));
+}
+
+/// As [`stream_family`] of keys, where both keep track of how keys are used: a quarter as many commands.
+fn stream_with_policy(policy: EvictionPolicy, name: &str) {
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS) / 4;
+    if let Some(mut server) = RedisServer::start(TESTS) {
+        let mut pair = Pair::with_policy(server.client(), policy, name);
+        stream_to(&mut pair, &families::KEYS, commands);
+    }
+}
+
+fn stream_to(pair: &mut Pair, family: &Family, commands: u64) {
     let first_seed = env_number("NACRE_PARITY_SEED", 1);
-    with_pair(|pair| {
-        let mut findings = Findings::default();
-        let streams = commands.div_ceil(STREAM_LEN as u64);
-        for seed in first_seed..first_seed + streams {
-            let mut generator = Generator::new(seed, family.forms);
-            let mut stream: Vec<Command> = (0..STREAM_LEN).map(|_| generator.command()).collect();
-            let found = pair.run_and_audit(&mut stream);
-            let place = format!("{}, seed {seed}", family.name);
-            findings.add(pair, &place, &stream, &found);
-            if findings.0.len() >= CAUSES_MAX {
-                break;
-            }
+    let mut findings = Findings::default();
+    let streams = commands.div_ceil(STREAM_LEN as u64);
+    for seed in first_seed..first_seed + streams {
+        let mut generator = Generator::new(seed, family.forms);
+        let mut stream: Vec<Command> = (0..STREAM_LEN).map(|_| generator.command()).collect();
+        let found = pair.run_and_audit(&mut stream);
+        let place = format!("{}, seed {seed}", family.name);
+        findings.add(pair, &place, &stream, &found);
+        if findings.0.len() >= CAUSES_MAX {
+            break;
         }
-        findings.assert_none();
-    });
+    }
+    findings.assert_none();
 }
 
 #[test]
@@ -137,6 +149,16 @@ fn bitmap_streams_match() {
 #[test]
 fn key_streams_match() {
     stream_family(&families::KEYS);
+}
+
+#[test]
+fn key_streams_match_under_an_lru_policy() {
+    stream_with_policy(EvictionPolicy::AllKeysLru, "allkeys-lru");
+}
+
+#[test]
+fn key_streams_match_under_an_lfu_policy() {
+    stream_with_policy(EvictionPolicy::VolatileLfu, "volatile-lfu");
 }
 
 #[test]
@@ -186,10 +208,26 @@ fn session_streams_match() {
 }
 
 #[test]
+fn session_streams_at_the_memory_limit_match() {
+    let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS);
+    connections::sessions_at_limit(commands, env_number("NACRE_PARITY_SEED", 1));
+}
+
+#[test]
 fn blocking_streams_match() {
     // Each step waits for both sides to come to rest.
     let commands = env_number("NACRE_PARITY_COMMANDS", COMMANDS / 2);
     connections::blocking(commands, env_number("NACRE_PARITY_SEED", 1));
+}
+
+#[test]
+fn what_is_listed_as_an_exception_is_one() {
+    with_pair(|pair| {
+        for exception in known::EXCEPTIONS {
+            let answers = pair.ask_both(exception.history);
+            assert_eq!(answers, ((exception.redis)(), (exception.ours)()));
+        }
+    });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nacredb::{Db, Error, ManualClock, Reply};
+use nacredb::{Db, Error, EvictionPolicy, ManualClock, Reply};
 
 use super::chance::{drawn, popped};
 use super::known::{Agreement, agreement, as_text, number, scan_reply};
@@ -24,6 +24,8 @@ pub(crate) struct Pair {
     redis: Client,
     db: Db,
     clock: Arc<ManualClock>,
+    /// Whose uses of keys are asked for.
+    policy: EvictionPolicy,
     /// Keys whose value may come from `INCRBYFLOAT`.
     sums: BTreeSet<Vec<u8>>,
 }
@@ -79,11 +81,22 @@ pub(crate) fn shown(command: &Command) -> String {
 
 impl Pair {
     pub(crate) fn new(redis: Client) -> Self {
+        Self::with_policy(redis, EvictionPolicy::NoEviction, "noeviction")
+    }
+
+    /// With a policy, whose name Redis knows too, and so high a limit that nobody meets it.
+    pub(crate) fn with_policy(mut redis: Client, policy: EvictionPolicy, name: &str) -> Self {
+        let set = redis.call(&["CONFIG", "SET", "maxmemory-policy", name]);
+        assert_eq!(
+            set.expect("the server answers"),
+            Wire::Status(b"OK".to_vec())
+        );
         let clock = Arc::new(ManualClock::default());
         let mut pair = Self {
             redis,
             db: Db::open_in_memory(),
             clock,
+            policy,
             sums: BTreeSet::new(),
         };
         pair.reset();
@@ -105,9 +118,14 @@ impl Pair {
             other => panic!("TIME answers {other:?}"),
         };
         self.clock.set_ms(part(0) * 1000 + part(1) / 1000);
+        let limit = match self.policy {
+            EvictionPolicy::NoEviction => 0,
+            _ => 1 << 40,
+        };
         self.db = Db::builder()
             .clock(self.clock.clone())
             .seed(1)
+            .max_memory(limit, self.policy)
             .open_in_memory();
     }
 
@@ -123,6 +141,16 @@ impl Pair {
             Ok(Err(error)) => Wire::Error(format!("not a command's error: {error}").into_bytes()),
             Err(_) => Wire::Error(b"a panic".to_vec()),
         }
+    }
+
+    /// Empties both sides, tells them these commands, and answers what they say to the last one.
+    pub(crate) fn ask_both(&mut self, history: &[&[&[u8]]]) -> (Wire, Wire) {
+        self.reset();
+        let mut answers = (Wire::Nil, Wire::Nil);
+        for command in history {
+            answers = (self.ask_redis(command), self.ask_ours(command));
+        }
+        answers
     }
 
     /// Tells both sides the same. Differences that cannot have changed anything are collected; the
@@ -238,6 +266,13 @@ impl Pair {
                     Ok(())
                 } else {
                     Err((redis, ours))
+                }
+            }
+            (Agreement::Figure, Wire::Int(_), Wire::Nil) => {
+                let words: [&[u8]; 2] = [b"EXISTS", &command[2]];
+                match self.ask_redis(&words) == Wire::Int(0) {
+                    true => Ok(()),
+                    false => Err((redis, ours)),
                 }
             }
             (Agreement::Drawn, _, _) => match drawn(self, command, &redis, &ours) {
@@ -362,6 +397,7 @@ fn batch_end(commands: &[Command], start: usize) -> usize {
                     | Agreement::ChosenFields
                     | Agreement::Drawn
                     | Agreement::Popped
+                    | Agreement::Figure
             )
     };
     let rest = &commands[start..commands.len().min(start + IN_FLIGHT)];

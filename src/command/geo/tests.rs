@@ -1,3 +1,5 @@
+use super::distance_reply;
+use crate::command::reply::Reply;
 use crate::command::script::script;
 use crate::prelude::*;
 use crate::{CommandError, Db, Error, GeoAddOptions, GeoUnit};
@@ -116,4 +118,18 @@ fn typed_places() {
             ))
         ));
     }
+}
+
+/// Redis multiplies with 10,000 and rounds: for this distance that is a tie, while the number itself lies
+/// above it.
+#[test]
+fn distances_are_rounded_as_whole_ten_thousandths() {
+    assert_eq!(
+        distance_reply(48_210_074.925_65),
+        Reply::from("48210074.9256")
+    );
+    assert_eq!(distance_reply(0.0), Reply::from("0.0000"));
+    assert_eq!(distance_reply(0.000_05), Reply::from("0.0000"));
+    assert_eq!(distance_reply(0.000_25), Reply::from("0.0002"));
+    assert_eq!(distance_reply(166_274.151_56), Reply::from("166274.1516"));
 }

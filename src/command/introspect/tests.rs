@@ -123,3 +123,37 @@ fn keys_are_found_among_the_words() {
         ],
     );
 }
+
+/// The server does not skip the word after `STORE`, which may be another one; `SORT` itself does.
+#[test]
+fn the_last_store_that_a_word_follows_names_the_key_of_sort() {
+    let (db, _clock) = db_at(0);
+    script(
+        &db,
+        &[
+            ("COMMAND GETKEYS SORT k STORE to", r#"["k" "to"]"#),
+            ("COMMAND GETKEYS SORT k STORE a STORE b", r#"["k" "b"]"#),
+            ("COMMAND GETKEYS SORT k STORE STORE to", r#"["k" "to"]"#),
+            ("COMMAND GETKEYS SORT k STORE STORE", r#"["k" "STORE"]"#),
+            (
+                "COMMAND GETKEYS SORT k STORE STORE STORE",
+                r#"["k" "STORE"]"#,
+            ),
+            ("COMMAND GETKEYS SORT k STORE", r#"["k"]"#),
+            ("COMMAND GETKEYS SORT k STORE BY STORE to", r#"["k" "BY"]"#),
+            ("COMMAND GETKEYS SORT k GET STORE to", r#"["k"]"#),
+            ("COMMAND GETKEYS SORT k BY STORE STORE to", r#"["k" "to"]"#),
+            (
+                "COMMAND GETKEYS SORT k LIMIT STORE a STORE to",
+                r#"["k" "to"]"#,
+            ),
+            ("COMMAND GETKEYS SORT k LIMIT 0 STORE to", r#"["k"]"#),
+            ("RPUSH k 2 1", ":2"),
+            ("SORT k STORE STORE to", "-ERR syntax error"),
+            ("SORT k STORE STORE STORE to", ":2"),
+            ("SORT k STORE STORE", ":2"),
+            ("LRANGE to 0 -1", r#"["1" "2"]"#),
+            ("LRANGE STORE 0 -1", r#"["1" "2"]"#),
+        ],
+    );
+}

@@ -165,3 +165,84 @@ fn typed_joins() {
     let nan = ZInputs::new(&["a"]).weights(&[f64::NAN]);
     assert!(db.zunion(&nan).is_err());
 }
+
+/// How many scores at `key` are 0 and how many -0.
+fn zeros(db: &Db, key: &str) -> (usize, usize) {
+    let members = db
+        .zrange_with_scores(key, crate::ZRange::ranks(0, -1))
+        .unwrap();
+    let zeros = members.iter().filter(|(_, score)| *score == 0.0);
+    let (negative, positive): (Vec<_>, Vec<_>) =
+        zeros.partition(|(_, score)| score.is_sign_negative());
+    (positive.len(), negative.len())
+}
+
+/// Figures are those of Redis 7.0.15, whose listpacks hold -0 as the integer 0.
+#[test]
+fn the_sign_of_zero_is_kept_where_redis_keeps_it() {
+    let long = "x".repeat(70);
+    let db = Db::open_in_memory();
+    let say = |line: &str| {
+        crate::command::script::show(&db.execute(&line.split(' ').collect::<Vec<_>>()))
+    };
+    say(&format!("ZADD big 1 {long}"));
+    for n in 0..200 {
+        say(&format!("ZADD big -0 m{n}"));
+    }
+    say(&format!("ZREM big {long}"));
+    assert_eq!(zeros(&db, "big"), (0, 200));
+    for (line, expected) in [
+        ("ZUNIONSTORE to 1 big", (0, 200)),
+        ("ZUNIONSTORE to 2 big big", (0, 200)),
+        ("ZUNIONSTORE to 1 big WEIGHTS -1", (200, 0)),
+        ("ZINTERSTORE to 1 big", (0, 200)),
+        ("ZDIFFSTORE to 1 big", (0, 200)),
+        ("ZRANGESTORE to big 0 -1", (0, 200)),
+        ("ZRANGESTORE to big -inf inf BYSCORE", (128, 72)),
+        ("ZRANGESTORE to big - + BYLEX", (128, 72)),
+        ("ZRANGESTORE to big 0 99", (100, 0)),
+        ("ZUNIONSTORE to 1 to WEIGHTS -1", (100, 0)),
+    ] {
+        say(line);
+        assert_eq!(zeros(&db, "to"), expected, "{line}");
+    }
+    assert_eq!(say("ZSCORE to m0"), "\"0\"");
+    assert_eq!(
+        say("ZUNION 1 to WEIGHTS -1").len(),
+        say("ZUNION 1 to").len()
+    );
+    assert!(say("ZUNION 1 to WEIGHTS -1 WITHSCORES").ends_with("\"-0\"]"));
+    // One that is long because of a member: as soon as that is there.
+    assert_eq!(say(&format!("ZADD z -0 a -0 b -0 {long} -0 y")), ":4");
+    assert_eq!(zeros(&db, "z"), (2, 2));
+    assert_eq!(say(&format!("ZADD z3 1 {long} -0 a -0 b -0 c")), ":4");
+    assert_eq!(zeros(&db, "z3"), (0, 3));
+    say("ZRANGESTORE to z3 0 -1");
+    assert_eq!(zeros(&db, "to"), (3, 0));
+    say("ZUNIONSTORE to 1 z3");
+    assert_eq!(zeros(&db, "to"), (0, 3));
+    // What is answered is the sum, whatever is kept.
+    assert_eq!(say("ZINCRBY small -0 x"), "\"-0\"");
+    assert_eq!(say("ZSCORE small x"), "\"0\"");
+    assert_eq!(say("ZINCRBY z3 0 a"), "\"0\"");
+    assert_eq!(say("ZSCORE z3 a"), "\"-0\"");
+}
+
+#[test]
+fn the_signs_of_zeros_outlast_a_reopen_and_a_compaction() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.nacre");
+    let mut db = Db::open(&path).unwrap();
+    let members: Vec<(f64, String)> = (0..300).map(|n| (0.0, format!("m{n:03}"))).collect();
+    db.zadd_with("key", &members, crate::ZAddOptions::new())
+        .unwrap();
+    db.zunion_store("key", &ZInputs::new(&["key"]).weights(&[-1.0]))
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(zeros(&db, "key"), (0, 300));
+        db.close().unwrap();
+        db = Db::open(&path).unwrap();
+        assert_eq!(zeros(&db, "key"), (0, 300));
+        db.compact().unwrap();
+    }
+}

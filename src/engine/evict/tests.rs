@@ -376,10 +376,56 @@ fn a_transaction_looks_before_its_first_change_only() {
 }
 
 #[test]
+fn a_transaction_that_reads_everything_first_finds_room_all_the_same() {
+    let (db, _) = fill(AllKeysLru, 50);
+    // One more, so that the limit is passed when the transaction begins.
+    db.set("last", vec![1; 30_000]).unwrap();
+    let limit = db.stats().unwrap().max_memory_bytes.unwrap();
+    assert!(used(&db) > limit);
+    for round in 0..3 {
+        db.transaction(|tx| {
+            // Freezes every shard.
+            let before = tx.db_size()?;
+            tx.set(format!("new {round}"), vec![1; 30_000])?;
+            assert_eq!(tx.db_size()?, before + 1);
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+        assert!(db.exists(format!("new {round}")).unwrap());
+    }
+    assert!(used(&db) <= limit + 31_000, "{}", used(&db));
+    assert!(db.stats().unwrap().evicted_keys > 10);
+}
+
+#[test]
+fn a_transaction_evicts_nothing_where_nothing_may_go_or_be_written() {
+    let (db, _) = limited(NoEviction, 50_000);
+    db.set("large", vec![1; 60_000]).unwrap();
+    let whole = db.transaction(|tx| {
+        assert_eq!(tx.db_size()?, 1);
+        tx.expire("large", Duration::from_secs(1))
+    });
+    assert!(whole.unwrap());
+    let storage = Arc::new(MemoryStorage::new());
+    let builder = || Db::builder().storage(storage.clone());
+    let db = builder().open("a.nacre").unwrap();
+    db.set("large", vec![1; 60_000]).unwrap();
+    db.close().unwrap();
+    let read_only = builder().read_only(true).max_memory(10_000, AllKeysLru);
+    let db = read_only.open("a.nacre").unwrap();
+    let mut session = db.session();
+    session.execute(&["MULTI"]).unwrap();
+    session.execute(&["STRLEN", "large"]).unwrap();
+    let lengths = Reply::Array(vec![Reply::Int(60_000)]);
+    assert_eq!(session.execute(&["EXEC"]).unwrap(), lengths);
+    assert_eq!(db.stats().unwrap().evicted_keys, 0);
+}
+
+#[test]
 fn a_transaction_evicts_what_it_has_not_touched() {
     let (db, clock) = fill(AllKeysLru, 50);
     later(&clock, 1_000);
-    db.transaction(|tx| {
+    let there = db.transaction(|tx| {
         // All that is in these shards is frozen, and stays.
         let seen: Vec<_> = (0..10).map(|n| tx.get(key(n)).unwrap()).collect();
         put(&db_free(&db), 900);
@@ -387,10 +433,10 @@ fn a_transaction_evicts_what_it_has_not_touched() {
         for (n, value) in seen.iter().enumerate() {
             assert_eq!(&tx.get(key(n))?, value);
         }
-        Ok::<(), Error>(())
-    })
-    .unwrap();
-    assert_eq!(kept(&db, 0..10), 10);
+        Ok::<usize, Error>(seen.iter().flatten().count())
+    });
+    // Room was made, if it had to be, before it looked.
+    assert_eq!(kept(&db, 0..10), there.unwrap());
     // Its keys count as used when they were written: the next to go are others.
     for n in 1_000..1_020 {
         put(&db, n);
