@@ -156,14 +156,18 @@ impl HashValue {
         }
     }
 
-    /// Whether every field has a deadline, and all of them are before `now_ms`. O(1), and careful:
-    /// a deadline that was taken back may let it miss that all are.
+    /// Whether every field has a deadline, and all of them are before `now_ms`. O(1) as long as no deadline
+    /// has passed, and where none was ever taken back; otherwise it stops at the first that has not.
     pub(crate) fn is_all_past(&self, now_ms: u64) -> bool {
         match self {
             Self::Packed(_) => false,
             Self::Table(table) => {
                 let fields = &table.fields;
-                fields.with_deadline_count() == fields.len() && table.latest_ms < now_ms
+                let is_past = |entry: EntryRef<'_, Large>| entry.expires_at_ms < now_ms;
+                fields.with_deadline_count() == fields.len()
+                    && fields.next_expiry_ms() < now_ms
+                    // The latest may be one that was taken back, or left with its field.
+                    && (table.latest_ms < now_ms || fields.iter().all(is_past))
             }
         }
     }

@@ -111,6 +111,20 @@ fn a_deadline_makes_a_table_that_keeps_the_limits() {
     hash.check_invariants();
 }
 
+/// A recovered database showed a hash without fields: the field with the latest deadline had left it, and
+/// the bound that it left behind hid that all others were past.
+#[test]
+fn all_are_past_whatever_deadline_was_the_latest_once() {
+    let mut hash = hash_of(&[("a", "1"), ("b", "2"), ("c", "3")]);
+    for (field, at_ms) in [(b"a", 5), (b"b", 1000), (b"c", 2000)] {
+        hash.set_expires_at_ms(field, at_ms, &hasher());
+    }
+    hash.remove(b"c");
+    assert!(!hash.is_all_past(6));
+    hash.set_expires_at_ms(b"b", 4, &hasher());
+    assert!(!hash.is_all_past(5) && hash.is_all_past(6));
+}
+
 #[test]
 fn many_at_once_are_as_many_one_by_one() {
     for count in [0, 3, 8, 9, 30_usize] {
