@@ -1,8 +1,8 @@
 //! NacreDB: Redis's data model as a Rust library, in one file.
 //!
-//! Strings, bitmaps, keys and expiry in process; snapshots and writable branches in O(1); an append log
-//! behind a sealed snapshot in a single file; a background compactor. Every command exists twice: as a
-//! typed method (`use nacredb::prelude::*`) and in words through [`Db::execute`].
+//! Strings, bitmaps, lists, hashes, sets and sorted sets in process; snapshots and writable branches in
+//! O(1); an append log behind a sealed snapshot in a single file; a background compactor. Every command
+//! exists twice: as a typed method (`use nacredb::prelude::*`) and in words through [`Db::execute`].
 //!
 //! ```
 //! # fn main() -> Result<(), nacredb::Error> {
