@@ -147,7 +147,8 @@ pub enum StorageError {
         /// What happened.
         what: Cow<'static, str>,
     },
-    /// A subscription asked for changes that are no longer kept; nothing is wrong with the database.
+    /// A subscription asked for changes that are no longer kept, or for a position that is none of this log;
+    /// nothing is wrong with the database.
     Lagged {
         /// The first log position that is still kept.
         oldest_lsn: u64,
@@ -224,7 +225,7 @@ impl fmt::Display for StorageError {
             }
             Self::Poisoned { what } => write!(f, "the handle is poisoned: {what}"),
             Self::Lagged { oldest_lsn } => {
-                write!(f, "changes before LSN {oldest_lsn} are no longer kept")
+                write!(f, "only changes from LSN {oldest_lsn} on are kept")
             }
             Self::Closed => f.write_str("the database is closed"),
             Self::Reentrant => {

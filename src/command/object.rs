@@ -61,7 +61,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         "OBJECT|FREQ",
         "4.0.0",
         "Returns how often a key is used, under an LFU policy.",
-        "Kept by hash: keys that share a word have the highest of their counters.",
+        "Kept by hash: keys that share a word, as those of one name in two databases do, have one counter.",
         "OBJECT FREQ key",
         |args, host| {
             let key = args.word(2)?;

@@ -51,7 +51,7 @@ pub(crate) const CHUNK_ITEM_MAX: usize = if SMALL { 24 } else { 1024 };
 pub(crate) const SEQUENCE_FANOUT: usize = if SMALL { 4 } else { 32 };
 
 const _: () = {
-    // Either half of a full chunk has room for one more item, wherever the cut between items falls.
+    // Either half of a full chunk of unlike items has room for one more, wherever the cut between items falls.
     assert!(CHUNK_BYTES / 2 + CHUNK_ITEM_MAX * 3 / 2 + 16 <= CHUNK_BYTES && CHUNK_BYTES < 1 << 16);
     assert!(CHUNK_ITEM_MAX < 1 << 14 && SEQUENCE_FANOUT >= 4);
 };

@@ -217,10 +217,6 @@ impl Drop for Watch {
 
 impl Watches {
     /// Marks whoever watches a key that the batch touches. `after` are the shards that it changed.
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "whatever else an effect does, it touches its key"
-    )]
     pub(super) fn committed(
         &self,
         batch: &Committed<'_>,

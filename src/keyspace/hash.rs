@@ -229,24 +229,25 @@ impl<'a> WriteTx<'a> {
     pub(crate) fn hash_remove(&mut self, key: &[u8], fields: &[&[u8]]) -> usize {
         let edit = self.hash_edit();
         let done = self.edit_hash(key, |hash| {
-            let due = edit.take_due(hash, DUE_PER_WRITE);
-            let mut seen = 0;
+            let mut due = edit.take_due(hash, DUE_PER_WRITE);
             let mut removed = Vec::new();
             for &field in fields {
-                if let Some(at_ms) = hash.remove(field) {
-                    seen += usize::from(!edit.is_new(Some(at_ms)));
-                    removed.push(field);
+                match hash.remove(field) {
+                    // One of more that are due than were taken.
+                    Some(at_ms) if edit.is_new(Some(at_ms)) => due.push(field.to_vec()),
+                    Some(_) => removed.push(field),
+                    None => {}
                 }
             }
-            (due, removed, seen)
+            (due, removed)
         });
-        let Some((due, removed, seen)) = done else {
+        let Some((due, removed)) = done else {
             return 0;
         };
         self.because(Cause::Expired, |tx| tx.record_hash_removed(key, &due));
         self.record_hash_removed(key, &removed);
         self.drop_empty(key);
-        seen
+        removed.len()
     }
 
     /// Sets or clears the deadline of fields of the hash at `key`; those that are not there are left

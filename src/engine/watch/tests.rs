@@ -73,6 +73,22 @@ fn what_had_lapsed_when_a_hash_was_watched_is_no_touch_when_it_is_removed() {
     assert!(!outcome(&all, 3_500, &["HSET h f v"], 3_600));
 }
 
+/// A write removes some of what is due; the expirer, the rest.
+#[test]
+fn a_lapsed_field_is_no_touch_among_more_than_a_write_removes() {
+    let names: Vec<String> = (0..200).map(|n| format!("f{n}")).collect();
+    let fields = names.join(" ");
+    let make = [
+        format!("HSET h stays v {} v", names.join(" v ")),
+        format!("HPEXPIREAT h 2000 FIELDS 200 {fields}"),
+    ];
+    let make: Vec<&str> = make.iter().map(String::as_str).collect();
+    let remove = format!("HDEL h {fields}");
+    assert!(outcome(&make, 2_500, &[&remove], 2_600));
+    assert!(!outcome(&make, 1_500, &[&remove], 2_600));
+    assert!(!outcome(&make, 2_500, &["HDEL h f7 stays"], 2_600));
+}
+
 #[test]
 fn the_deadline_of_the_key_counts_beside_those_of_its_fields() {
     let both = [
