@@ -173,3 +173,34 @@ fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_held() {
     let taken = pin!(&mut future).poll(&mut context);
     assert!(matches!(taken, Poll::Ready(Ok(Some(_)))));
 }
+
+/// Noting the use of a key looked for its shard before it asked whether this is the process that opened the
+/// database.
+#[test]
+fn a_forked_child_is_refused_where_uses_are_counted_too() {
+    let db = Db::builder()
+        .max_memory(1 << 30, nacredb::EvictionPolicy::AllKeysLru)
+        .shard_bits(0)
+        .open_in_memory();
+    db.set("k", "v").unwrap();
+    let (inside, entered) = std::sync::mpsc::channel();
+    let (leave, left) = std::sync::mpsc::channel::<()>();
+    let reader = db.clone();
+    let visit = std::thread::spawn(move || {
+        reader.get_with("k", |_| {
+            inside.send(()).unwrap();
+            left.recv().unwrap();
+        })
+    });
+    entered.recv().unwrap();
+    let refused = in_child(move || {
+        let asked = [db.get("k").map(drop), db.set("k", "w")];
+        let refused = |asked: &Result<(), Error>| {
+            matches!(asked, Err(Error::Storage(StorageError::ForkedHandle)))
+        };
+        asked.iter().all(refused)
+    });
+    leave.send(()).unwrap();
+    visit.join().unwrap().unwrap();
+    assert!(refused);
+}

@@ -115,7 +115,7 @@ impl Change {
     /// |---|---|
     /// | `set` | `incrby`, `incrbyfloat`, `pfadd`; `append` and `setbit` that begin a string |
     /// | `setrange` | `append`, `setbit`; nothing, where `PFCOUNT` keeps what it has counted |
-    /// | `set`, `expire` | `set` alone, for a `SET .. KEEPTTL` of a key that has a deadline |
+    /// | `set`, `expire` | `set` or `incrby` alone, where a whole string is replaced and its deadline stays: `SET .. KEEPTTL`, `INCR` |
     /// | `lpush`, of values at the front | `rpush`, `linsert`, `sortstore`, where the list was empty or they come first |
     /// | `rpush`, of values elsewhere | `linsert` |
     /// | `lpop`, at the front; else `rpop` | `lrem`; `ltrim`, once for each end that was cut, so never for none; `rpop` of a last value |

@@ -86,6 +86,8 @@ impl Engine {
         call: impl FnOnce(&ReadTx<'_>) -> Result<R, CommandError>,
     ) -> Result<R, Error> {
         if self.tracks_uses() {
+            // A forked child must not wait for a lock that a thread of its parent held.
+            self.check_process()?;
             self.note_uses(database, keys);
         }
         self.peek(database, keys, call)

@@ -73,6 +73,19 @@ fn what_had_lapsed_when_a_hash_was_watched_is_no_touch_when_it_is_removed() {
     assert!(!outcome(&all, 3_500, &["HSET h f v"], 3_600));
 }
 
+/// What was once the latest deadline hid that all fields are past.
+#[test]
+fn a_hash_whose_fields_have_all_lapsed_is_missing_wherever_their_deadlines_were() {
+    let make = [
+        "HSET h f v",
+        "HPEXPIREAT h 9000 FIELDS 1 f",
+        "HPEXPIREAT h 2000 FIELDS 1 f",
+    ];
+    assert!(outcome(&make, 2_500, &[], 2_600));
+    assert!(!outcome(&make, 1_500, &[], 2_500));
+    assert!(!outcome(&make, 2_500, &["HSET h f v"], 2_600));
+}
+
 /// A write removes some of what is due; the expirer, the rest.
 #[test]
 fn a_lapsed_field_is_no_touch_among_more_than_a_write_removes() {
