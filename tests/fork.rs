@@ -186,6 +186,10 @@ fn a_forked_child_is_refused_where_uses_are_counted_too() {
     let (inside, entered) = std::sync::mpsc::channel();
     let (leave, left) = std::sync::mpsc::channel::<()>();
     let reader = db.clone();
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a thread that holds a lock while the test forks"
+    )]
     let visit = std::thread::spawn(move || {
         reader.get_with("k", |_| {
             inside.send(()).unwrap();
