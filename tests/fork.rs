@@ -22,6 +22,9 @@ unsafe extern "C" {
     safe fn alarm(seconds: u32) -> u32;
 }
 
+/// Held by each test: a child of another one would hold on to an open file's lock until it ends.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// Runs `look` in a forked child; says whether it answered yes. One that hangs has not.
 fn in_child(look: impl Fn() -> bool + Send + Sync + 'static) -> bool {
     let mut command = Command::new("true");
@@ -47,6 +50,7 @@ fn in_child(look: impl Fn() -> bool + Send + Sync + 'static) -> bool {
 
 #[test]
 fn a_forked_child_is_refused_and_the_parent_goes_on() {
+    let _alone = ALONE.lock();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.nacre");
     let db = Db::open(&path).unwrap();
@@ -78,6 +82,7 @@ fn a_forked_child_is_refused_and_the_parent_goes_on() {
 
 #[test]
 fn the_check_can_fail() {
+    let _alone = ALONE.lock();
     assert!(!in_child(|| false));
 }
 
@@ -139,6 +144,7 @@ fn waiting<K: AsRef<[u8]>>(db: &Db, keys: &[K]) -> Blocked<(Vec<u8>, Vec<u8>)> {
 
 #[test]
 fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_held() {
+    let _alone = ALONE.lock();
     let db = Db::open_in_memory();
     let busy = Busy::new(&db);
     let refused = |error: &Error| matches!(error, Error::Storage(StorageError::ForkedHandle));
@@ -178,6 +184,7 @@ fn a_forked_child_waits_for_no_lock_that_a_thread_of_its_parent_held() {
 /// database.
 #[test]
 fn a_forked_child_is_refused_where_uses_are_counted_too() {
+    let _alone = ALONE.lock();
     let db = Db::builder()
         .max_memory(1 << 30, nacredb::EvictionPolicy::AllKeysLru)
         .shard_bits(0)
