@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::pieces::{SNAPSHOT_BYTES_MAX as PIECE_BYTES, pieces};
+use super::pieces::{SNAPSHOT_BYTES_MAX, pieces};
 use super::tx::WriteTx;
 use crate::effect::{Effect, Items};
 use crate::value::{Value, ZSetValue};
@@ -23,7 +23,9 @@ pub(super) fn add_effects(key: &[u8], items: &[(f64, &[u8])], emit: &mut dyn FnM
         let pairs = Items::new(&pair);
         return emit(&Effect::ZSetAdd { key, pairs });
     }
-    for piece in pieces(items, 1, PIECE_BYTES, |(_, member)| member.len() + 16) {
+    for piece in pieces(items, 1, SNAPSHOT_BYTES_MAX, |(_, member)| {
+        member.len() + 16
+    }) {
         let scores: Vec<[u8; 8]> = piece
             .iter()
             .map(|(score, _)| score.to_bits().to_le_bytes())
@@ -44,7 +46,7 @@ pub(super) fn snapshot_effects(key: &[u8], zset: &ZSetValue, emit: &mut dyn FnMu
     while members.peek().is_some() {
         items.clear();
         let mut bytes = 0;
-        while let Some((member, score)) = members.next_if(|_| bytes < PIECE_BYTES / 2) {
+        while let Some((member, score)) = members.next_if(|_| bytes < SNAPSHOT_BYTES_MAX / 2) {
             bytes += member.len() + 16;
             items.push((score, member));
         }
@@ -173,7 +175,7 @@ impl WriteTx<'_> {
         if removed.is_empty() {
             return;
         }
-        for piece in pieces(removed, 1, PIECE_BYTES, |member| member.len() + 8) {
+        for piece in pieces(removed, 1, SNAPSHOT_BYTES_MAX, |member| member.len() + 8) {
             let members = Items::new(piece);
             self.batch.record(&Effect::ZSetRemove { key, members });
         }
@@ -235,7 +237,8 @@ mod tests {
             let items = scored(*pairs).expect("scores and members");
             let bytes: usize = items.iter().map(|(_, m)| m.len() + 16).sum();
             assert!(
-                *key == b"k".as_slice() && (items.len() == 1 || bytes <= PIECE_BYTES + 200_016)
+                *key == b"k".as_slice()
+                    && (items.len() == 1 || bytes <= SNAPSHOT_BYTES_MAX + 200_016)
             );
             for (score, member) in items {
                 again.insert(member, score, &limits, &hasher);

@@ -5,7 +5,8 @@
 //! last one that was promised to survive this kind of end. A reader's open finds the same and changes nothing.
 
 use crate::commands::Chance;
-use crate::live::{Content, End, Live, Shape, Trail, as_of, content, open, run};
+use crate::live::{Content, Live, Shape, Trail, as_of, content, open, run};
+use crate::promise::End;
 use crate::session::{NAME, mix};
 use crate::states_wanted;
 use nacredb::Ack;

@@ -7,6 +7,7 @@
 //!    survive which end. A promise is noted after it was made, a commit before it begins.
 
 use crate::commands::{Chance, DATABASES, Words, command};
+use crate::promise::{End, Moment, bounds};
 use crate::session::NAME;
 use nacredb::prelude::*;
 use nacredb::storage::sim::SimDisk;
@@ -101,22 +102,6 @@ pub(crate) fn as_of(content: &Content, now_ms: u64) -> Content {
     later
 }
 
-/// What had begun and what had been promised at one moment of the disk, in numbers of commits.
-#[derive(Debug, Clone, Copy)]
-struct Moment {
-    ops: usize,
-    begun: usize,
-    written: usize,
-    durable: usize,
-}
-
-/// How the process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    PowerCut,
-    Killed,
-}
-
 /// What a run was and what it promised.
 #[derive(Debug, Default)]
 pub(crate) struct Trail {
@@ -130,13 +115,7 @@ pub(crate) struct Trail {
 impl Trail {
     /// Which states may be found if the run ended at moment `at`: first and last.
     pub(crate) fn bounds(&self, at: usize, end: End) -> (usize, usize) {
-        let promised = self.moments.iter().rev().find(|moment| moment.ops <= at);
-        let least = promised.map_or(0, |moment| match end {
-            End::PowerCut => moment.durable,
-            End::Killed => moment.written,
-        });
-        let begun = self.moments.iter().rev().find(|moment| moment.ops < at);
-        let most = begun.map_or(0, |moment| moment.begun);
+        let (least, most) = bounds(&self.moments, at, end);
         (least, most.max(least).min(self.states.len() - 1))
     }
 }

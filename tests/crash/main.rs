@@ -18,13 +18,15 @@ mod commands;
 mod keyspace;
 mod live;
 mod oracle;
+mod promise;
 mod session;
 mod splice;
 mod workload;
 
 use nacredb::storage::sim::{Fault, FaultAction, SimDisk};
 use nacredb::storage::{Ack, check};
-use oracle::{End, Run, recover};
+use oracle::{Run, recover};
+use promise::End;
 use session::{NAME, Session, mix};
 use std::io;
 use workload::{Step, Workload};

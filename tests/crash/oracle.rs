@@ -1,6 +1,7 @@
 //! What a recovered database must be: a prefix of what was sent, with everything that was promised.
 
-use crate::session::{Moment, NAME, Session, Shape, Tx};
+use crate::promise::{End, Moment, bounds};
+use crate::session::{NAME, Session, Shape, Tx};
 use nacredb::storage::backend::Storage;
 use nacredb::storage::sim::SimDisk;
 
@@ -13,23 +14,10 @@ pub(crate) struct Run {
     pub(crate) before: (usize, usize),
 }
 
-/// How the process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    PowerCut,
-    Killed,
-}
-
 impl Run {
     /// What must and what may be found if the run ended at moment `at`: (least, most).
     pub(crate) fn bounds(&self, at: usize, end: End) -> (usize, usize) {
-        let promised = self.trail.iter().rev().find(|moment| moment.ops <= at);
-        let least = promised.map_or(0, |moment| match end {
-            End::PowerCut => moment.durable,
-            End::Killed => moment.written,
-        });
-        let sent = self.trail.iter().rev().find(|moment| moment.ops < at);
-        let most = sent.map_or(0, |moment| moment.sent);
+        let (least, most) = bounds(&self.trail, at, end);
         (least.max(self.before.0), most.max(self.before.1))
     }
 }

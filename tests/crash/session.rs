@@ -6,6 +6,7 @@
 //!    lost and written again meets its own remains on the disk.
 //! 2. `trail` tells for every moment of the disk what had been sent by then and what had been promised.
 
+use crate::promise::Moment;
 use nacredb::StorageError;
 use nacredb::storage::sim::SimDisk;
 use nacredb::storage::{
@@ -103,19 +104,6 @@ impl Loader for Collector {
     }
 }
 
-/// What was sent and what was promised at one moment of the disk.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    /// Operations of the disk so far.
-    pub(crate) ops: usize,
-    /// Transactions handed to the log.
-    pub(crate) sent: usize,
-    /// Transactions promised to survive the death of the process.
-    pub(crate) written: usize,
-    /// Transactions promised to survive a power cut.
-    pub(crate) durable: usize,
-}
-
 /// An open database, and what it has promised.
 pub(crate) struct Session {
     pub(crate) disk: SimDisk,
@@ -164,7 +152,7 @@ impl Session {
         let known = content.len();
         let moment = Moment {
             ops: disk.ops(),
-            sent: known,
+            begun: known,
             written: known,
             durable: known,
         };
@@ -196,7 +184,7 @@ impl Session {
         self.written = self.written.max(self.durable);
         self.trail.push(Moment {
             ops: self.disk.ops(),
-            sent: self.content.len(),
+            begun: self.content.len(),
             written: self.written,
             durable: self.durable,
         });
