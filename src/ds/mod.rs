@@ -19,6 +19,11 @@ pub(crate) mod hash_trie;
     dead_code,
     reason = "a structure's whole interface; its users take what they need"
 )]
+pub(crate) mod history;
+#[allow(
+    dead_code,
+    reason = "a structure's whole interface; its users take what they need"
+)]
 pub(crate) mod packed;
 mod pages;
 pub(crate) mod partial_sort;
