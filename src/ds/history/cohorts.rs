@@ -11,6 +11,8 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
+use super::MAX_ROW_PERIODS;
+use super::row;
 use super::sorted::Sorted;
 use super::timelines::Timelines;
 
@@ -68,12 +70,24 @@ impl Cohorts {
             span: None,
             rows: Arc::default(),
         };
-        let (from, to) = span.unwrap_or((1, 0));
-        timelines.for_each_group(from, to, |group| {
-            for user in group..=group | 63 {
-                cohorts.add_user(timelines, user, 1);
-            }
-        });
+        let Some((from, to)) = span else {
+            return Some(cohorts);
+        };
+        if to - from < MAX_ROW_PERIODS {
+            timelines.for_each_row(from, to, |_, words| {
+                let next = |period: u32| {
+                    let bit = row::next_one(words, (period - from) as usize)?;
+                    Some(from + bit as u32)
+                };
+                cohorts.add_first(next(from), 1, next);
+            });
+        } else {
+            timelines.for_each_group(from, to, |group| {
+                for user in group..=group | 63 {
+                    cohorts.add_user(timelines, user, 1);
+                }
+            });
+        }
         cohorts.is_within_limit().then_some(cohorts)
     }
 
@@ -81,47 +95,50 @@ impl Cohorts {
         self.span.is_none_or(|(low, high)| high - low < self.limit)
     }
 
-    #[inline]
-    fn change(&mut self, first_bucket: u32, bucket: u32, by: i32) {
-        let (low, high) = self.span.unwrap_or((bucket, bucket));
-        self.span = Some((low.min(first_bucket), high.max(bucket)));
-        if !self.is_within_limit() {
-            return;
-        }
-        let rows = Arc::make_mut(&mut self.rows);
-        let at = rows.find_or_insert(first_bucket, Arc::default);
-        let counts = Arc::make_mut(rows.value_mut(at));
-        let column = (bucket - first_bucket) as usize;
-        if column >= counts.len() {
-            counts.resize(column + 1, 0);
-        }
-        debug_assert!(counts[column].checked_add_signed(by).is_some());
-        counts[column] = counts[column].wrapping_add_signed(by);
-    }
-
     /// Counts all that a user has, or takes it out.
     pub(super) fn add_user(&mut self, timelines: &Timelines, user: u32, by: i32) {
         let first = timelines.next(user, 0);
-        let Some(first_bucket) = first.and_then(|first| self.buckets.of(first)) else {
-            return;
-        };
-        self.add_buckets(timelines, user, first_bucket, first, by);
+        self.add_first(first, by, |from| timelines.next(user, from));
     }
 
-    /// Counts every bucket that the user's marks from `from` on lie in, in the row `first_bucket`.
+    /// Counts all that a user has whose first mark is in period `first`.
+    fn add_first(&mut self, first: Option<u32>, by: i32, next: impl Fn(u32) -> Option<u32>) {
+        if let Some(bucket) = first.and_then(|first| self.buckets.of(first)) {
+            self.add_buckets(bucket, bucket, by, next);
+        }
+    }
+
+    /// Counts `bucket`, and every later one that has a mark, in the row `first_bucket`. `next` finds
+    /// the user's first mark in a period or later.
+    #[inline]
     fn add_buckets(
         &mut self,
-        timelines: &Timelines,
-        user: u32,
         first_bucket: u32,
-        mut from: Option<u32>,
+        mut bucket: u32,
         by: i32,
+        next: impl Fn(u32) -> Option<u32>,
     ) {
-        while let Some(bucket) = from.and_then(|period| self.buckets.of(period)) {
-            self.change(first_bucket, bucket, by);
-            let end = self.buckets.end(bucket);
-            from = end.and_then(|end| timelines.next(user, end));
+        let rows = Arc::make_mut(&mut self.rows);
+        let at = rows.find_or_insert(first_bucket, Arc::default);
+        let counts = Arc::make_mut(rows.value_mut(at));
+        loop {
+            let column = (bucket - first_bucket) as usize;
+            if bucket - first_bucket >= self.limit {
+                break;
+            }
+            if column >= counts.len() {
+                counts.resize(column + 1, 0);
+            }
+            debug_assert!(counts[column].checked_add_signed(by).is_some());
+            counts[column] = counts[column].wrapping_add_signed(by);
+            let later = self.buckets.end(bucket).and_then(&next);
+            match later.and_then(|period| self.buckets.of(period)) {
+                Some(later) => bucket = later,
+                None => break,
+            }
         }
+        let (low, high) = self.span.unwrap_or((first_bucket, bucket));
+        self.span = Some((low.min(first_bucket), high.max(bucket)));
     }
 
     /// Counts a mark that came, or one that goes. `timelines` may hold it or not.
@@ -142,13 +159,13 @@ impl Cohorts {
             return;
         }
         if mark.previous.is_none() {
-            self.change(bucket, bucket, by);
+            self.add_buckets(bucket, bucket, by, |_| None);
             self.move_user(timelines, mark, Some(bucket), by);
             return;
         }
         let first = timelines.next(mark.user, 0);
         if let Some(first_bucket) = first.and_then(|first| self.buckets.of(first)) {
-            self.change(first_bucket, bucket, by);
+            self.add_buckets(first_bucket, bucket, by, |_| None);
         }
     }
 
@@ -158,9 +175,10 @@ impl Cohorts {
         let Some(next_bucket) = mark.next.and_then(|next| self.buckets.of(next)) else {
             return;
         };
-        self.add_buckets(timelines, mark.user, next_bucket, mark.next, -by);
+        let next = |from| timelines.next(mark.user, from);
+        self.add_buckets(next_bucket, next_bucket, -by, next);
         if let Some(bucket) = bucket {
-            self.add_buckets(timelines, mark.user, bucket, mark.next, by);
+            self.add_buckets(bucket, next_bucket, by, next);
         }
     }
 

@@ -45,15 +45,10 @@ impl History {
     /// Says whether `user` was active in `period`; from now on it is `on`.
     #[inline]
     pub(crate) fn set(&mut self, user: u32, period: u32, on: bool) -> bool {
-        let was = self.timelines.contains(user, period);
-        if was == on {
-            return was;
-        }
+        let Some((previous, next)) = self.timelines.neighbours(user, period, on) else {
+            return on;
+        };
         debug_assert!(user < u32::MAX);
-        let previous = self.timelines.previous(user, period);
-        let next = period
-            .checked_add(1)
-            .and_then(|after| self.timelines.next(user, after));
         if on {
             self.links.insert(period, previous, next);
             self.timelines.set(user, period);
@@ -71,7 +66,7 @@ impl History {
             cohorts.change_mark(&self.timelines, mark, if on { 1 } else { -1 });
             self.drop_wide_cohorts();
         }
-        was
+        !on
     }
 
     /// Makes exactly those users active in each of the `periods`, ascending, whose bits are set in the

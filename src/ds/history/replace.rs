@@ -6,6 +6,7 @@
 //! chains change is summed up in an array as large as the window, and reaches the counts tile by tile.
 
 use super::History;
+use super::cohorts::Mark;
 use super::links::{LinkCounts, TILE};
 use super::row::transpose;
 use super::timelines::{GROUP, Rows, SEGMENT_WORDS, join, split};
@@ -21,6 +22,15 @@ struct Piece<'a> {
     bitmaps: &'a [&'a [u8]],
     /// The bits of a row that the bitmaps decide.
     mask: [u64; SEGMENT_WORDS],
+}
+
+/// The part of a user's row, bits `first..=last`, that changes, and the marks around it: the chains of
+/// the old marks and of the new ones run from and to these.
+struct Gap {
+    first: usize,
+    last: usize,
+    previous: Option<u32>,
+    next: Option<u32>,
 }
 
 /// Changes of the links between periods of a window; none are kept if the window is empty.
@@ -139,52 +149,76 @@ impl Piece<'_> {
         if old == new {
             return;
         }
-        let changed = || {
-            let rows = old.iter().zip(&new).zip(user..=user | 63);
-            rows.filter(|((old, new), _)| old != new)
-        };
-        for ((old, new), user) in changed() {
-            self.relink(history, changes, user, old, new);
-        }
-        if let Some(cohorts) = &mut history.cohorts {
-            for (_, user) in changed() {
+        // Of a user with one change the cohorts are corrected; others are taken out and counted anew.
+        let mut recount = Vec::new();
+        let rows = old.iter().zip(&new).zip(user..=user | 63);
+        for ((old, new), user) in rows.filter(|((old, new), _)| old != new) {
+            let Some(gap) = self.gap(history, user, old, new) else {
+                continue;
+            };
+            gap.relink(history, changes, self.segment, old, new);
+            let Some(cohorts) = &mut history.cohorts else {
+                continue;
+            };
+            if gap.first == gap.last {
+                let (at, bit) = (gap.first / 64, gap.first % 64);
+                let by = if new[at] >> bit & 1 != 0 { 1 } else { -1 };
+                let mark = Mark {
+                    user,
+                    period: join(self.segment, gap.first),
+                    previous: gap.previous,
+                    next: gap.next,
+                };
+                cohorts.change_mark(&history.timelines, mark, by);
+            } else {
                 cohorts.add_user(&history.timelines, user, -1);
+                recount.push(user);
             }
         }
         history.timelines.put_rows(self.segment, user, Some(&new));
         if let Some(cohorts) = &mut history.cohorts {
-            for (_, user) in changed() {
+            for user in recount {
                 cohorts.add_user(&history.timelines, user, 1);
             }
         }
     }
 
+    /// What differs between a user's rows, if anything does.
+    fn gap(
+        &self,
+        history: &History,
+        user: u32,
+        old: &[u64; SEGMENT_WORDS],
+        new: &[u64; SEGMENT_WORDS],
+    ) -> Option<Gap> {
+        let differs = |at: &usize| old[*at] != new[*at];
+        let first = (0..SEGMENT_WORDS).find(differs)?;
+        let last = (0..SEGMENT_WORDS).rev().find(differs)?;
+        let first = first * 64 + (old[first] ^ new[first]).trailing_zeros() as usize;
+        let last = last * 64 + 63 - (old[last] ^ new[last]).leading_zeros() as usize;
+        let after = join(self.segment, last).checked_add(1);
+        Some(Gap {
+            first,
+            last,
+            previous: history.timelines.previous(user, join(self.segment, first)),
+            next: after.and_then(|after| history.timelines.next(user, after)),
+        })
+    }
+}
+
+impl Gap {
+    /// Unlinks the old marks, and links the new ones.
     fn relink(
         &self,
         history: &mut History,
         changes: &mut Changes,
-        user: u32,
+        segment: u32,
         old: &[u64; SEGMENT_WORDS],
         new: &[u64; SEGMENT_WORDS],
     ) {
-        let differs = |at: &usize| old[*at] != new[*at];
-        let (Some(first), Some(last)) = (
-            (0..SEGMENT_WORDS).find(differs),
-            (0..SEGMENT_WORDS).rev().find(differs),
-        ) else {
-            return;
-        };
-        let first = first * 64 + (old[first] ^ new[first]).trailing_zeros() as usize;
-        let last = last * 64 + 63 - (old[last] ^ new[last]).leading_zeros() as usize;
-        // Both chains run from the same mark to the same mark, though these may be outside the piece.
-        let start = join(self.segment, first);
-        let end = join(self.segment, last);
-        let previous = history.timelines.previous(user, start);
-        let next = end
-            .checked_add(1)
-            .and_then(|after| history.timelines.next(user, after));
+        let (first, last) = (self.first, self.last);
         for (row, by) in [(old, -1), (new, 1)] {
-            let mut previous = previous;
+            let mut previous = self.previous;
             let words = row.iter().enumerate();
             for (at, &word) in words.take(last / 64 + 1).skip(first / 64) {
                 let mut word = word;
@@ -195,13 +229,13 @@ impl Piece<'_> {
                     word &= u64::MAX >> (63 - last % 64);
                 }
                 while word != 0 {
-                    let period = join(self.segment, at * 64 + word.trailing_zeros() as usize);
+                    let period = join(segment, at * 64 + word.trailing_zeros() as usize);
                     changes.add(&mut history.links, period, previous, by);
                     previous = Some(period);
                     word &= word - 1;
                 }
             }
-            if let Some(next) = next {
+            if let Some(next) = self.next {
                 changes.add(&mut history.links, next, previous, by);
             }
         }

@@ -54,45 +54,56 @@ pub(super) fn first_from(row: &[u8], mut from: usize, flip: u64) -> Option<usize
     None
 }
 
-/// The earliest of the longest runs of ones: where it starts, and its length, which may be 0.
-pub(super) fn longest_run(words: &[u64]) -> (usize, usize) {
-    let mut best = (0, 0);
+/// The first bit at or after `from` that is set.
+#[inline]
+pub(super) fn next_one(words: &[u64], from: usize) -> Option<usize> {
+    let (first, rest) = words.get(from / 64..)?.split_first()?;
+    let word = first & u64::MAX << (from % 64);
+    if word != 0 {
+        return Some(from / 64 * 64 + word.trailing_zeros() as usize);
+    }
+    let skipped = rest.iter().position(|&word| word != 0)?;
+    Some((from / 64 + 1 + skipped) * 64 + rest[skipped].trailing_zeros() as usize)
+}
+
+/// The earliest of the longest runs of ones, if it is longer than `floor`: its start and its length.
+pub(super) fn longest_run(words: &[u64], floor: usize) -> Option<(usize, usize)> {
+    let (mut start, mut longest) = (0, floor);
     // The run that ends where the word starts.
     let mut run = 0;
-    let mut note = |end: usize, run: usize| {
-        if run > best.1 {
-            best = (end - run, run);
-        }
-    };
     for (at, &word) in words.iter().enumerate() {
         let ones = word.trailing_ones() as usize;
         run += ones;
+        if run > longest {
+            (start, longest) = (at * 64 + ones - run, run);
+        }
         if ones == 64 {
             continue;
         }
-        note(at * 64 + ones, run);
-        let mut rest = word >> ones;
-        let mut bit = ones;
-        loop {
-            // `rest` starts with a zero, and zeros follow the word's last bit.
-            if rest == 0 {
-                run = 0;
-                break;
-            }
-            let zeros = rest.trailing_zeros() as usize;
-            rest >>= zeros;
-            let ones = rest.trailing_ones() as usize;
-            bit += zeros + ones;
-            run = ones;
-            if bit == 64 {
-                break;
-            }
-            note(at * 64 + bit, run);
-            rest >>= ones;
+        run = word.leading_ones() as usize;
+        if longest >= 63 {
+            continue;
+        }
+        // Where a longer run starts within the word; of those left, where one longer by one does.
+        let mut starts = run_starts(word, longest + 1);
+        while starts != 0 {
+            start = at * 64 + starts.trailing_zeros() as usize;
+            longest += 1;
+            starts &= word >> longest;
         }
     }
-    note(words.len() * 64, run);
-    best
+    (longest > floor).then_some((start, longest))
+}
+
+/// The bits with which `len` ones (at most 63) start.
+fn run_starts(word: u64, len: usize) -> u64 {
+    let (mut starts, mut known) = (word, 1);
+    while known < len {
+        let step = known.min(len - known);
+        starts &= starts >> step;
+        known += step;
+    }
+    starts
 }
 
 /// Turns 64 words of 64 bits: bit `b` of word `w` becomes bit `w` of word `b`.

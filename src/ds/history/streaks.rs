@@ -74,8 +74,7 @@ impl History {
         let mut top = Top { limit, heap };
         if to - from < MAX_ROW_PERIODS {
             self.timelines.for_each_row(from, to, |user, words| {
-                let (first, len) = longest_run(words);
-                if len as u32 > top.least() {
+                if let Some((first, len)) = longest_run(words, top.least() as usize) {
                     top.note(user, from + first as u32, len as u32);
                 }
             });

@@ -401,7 +401,14 @@ fn a_run_of_ones_is_found_wherever_it_lies() {
                 longest = (start, len);
             }
         }
-        assert_eq!(row::longest_run(&words), longest);
+        for floor in [0, longest.1.saturating_sub(1), longest.1, longest.1 + 1] {
+            let expected = Some(longest).filter(|&(_, len)| len > floor);
+            assert_eq!(row::longest_run(&words, floor), expected);
+        }
+        for from in 0..bits.len() + 2 {
+            let next = (from..bits.len()).find(|&bit| bits[bit]);
+            assert_eq!(row::next_one(&words, from), next);
+        }
     }
 }
 

@@ -190,46 +190,77 @@ impl Timelines {
             .is_some_and(|block| block.contains(place.row, bit))
     }
 
-    /// The last mark before period `before`.
+    /// A user's block in the segment of a period, and where the segments before and after it end and
+    /// start.
     #[inline]
-    pub(super) fn previous(&self, user: u32, before: u32) -> Option<u32> {
-        let (segment, end) = split(before);
-        let place = place(user);
-        let below = match self.segments.find(segment) {
-            Ok(at) => {
-                let block = self.block_at(at, place);
-                if let Some(bit) = block.and_then(|block| block.last_below(place.row, end)) {
-                    return Some(join(segment, bit));
-                }
-                at
-            }
-            Err(at) => at,
-        };
-        (0..below).rev().find_map(|at| {
+    fn around(&self, segment: u32, place: Place) -> (Option<Block<'_>>, usize, usize) {
+        match self.segments.find(segment) {
+            Ok(at) => (self.block_at(at, place), at, at + 1),
+            Err(at) => (None, at, at),
+        }
+    }
+
+    /// The last mark in the segments below place `end`.
+    fn last_in(&self, end: usize, place: Place) -> Option<u32> {
+        (0..end).rev().find_map(|at| {
             let bit = self.block_at(at, place)?.last_below(place.row, SEGMENT)?;
             Some(join(self.segments.key(at), bit))
         })
     }
 
-    /// The first mark in period `from` or later.
-    #[inline]
-    pub(super) fn next(&self, user: u32, from: u32) -> Option<u32> {
-        let (segment, from) = split(from);
-        let place = place(user);
-        let above = match self.segments.find(segment) {
-            Ok(at) => {
-                let block = self.block_at(at, place);
-                if let Some(bit) = block.and_then(|block| block.first_from(place.row, from)) {
-                    return Some(join(segment, bit));
-                }
-                at + 1
-            }
-            Err(at) => at,
-        };
-        (above..self.segments.len()).find_map(|at| {
+    /// The first mark in the segments from place `start` up.
+    fn first_in(&self, start: usize, place: Place) -> Option<u32> {
+        (start..self.segments.len()).find_map(|at| {
             let bit = self.block_at(at, place)?.first_from(place.row, 0)?;
             Some(join(self.segments.key(at), bit))
         })
+    }
+
+    /// The last mark before period `before`.
+    #[inline]
+    pub(super) fn previous(&self, user: u32, before: u32) -> Option<u32> {
+        let ((segment, end), place) = (split(before), place(user));
+        let (block, below, _) = self.around(segment, place);
+        match block.and_then(|block| block.last_below(place.row, end)) {
+            Some(bit) => Some(join(segment, bit)),
+            None => self.last_in(below, place),
+        }
+    }
+
+    /// The first mark in period `from` or later.
+    #[inline]
+    pub(super) fn next(&self, user: u32, from: u32) -> Option<u32> {
+        let ((segment, from), place) = (split(from), place(user));
+        let (block, _, above) = self.around(segment, place);
+        match block.and_then(|block| block.first_from(place.row, from)) {
+            Some(bit) => Some(join(segment, bit)),
+            None => self.first_in(above, place),
+        }
+    }
+
+    /// The marks before and after `period`, or `None` if there is a mark in it and `on` is true, or
+    /// none and false: then nothing is to change.
+    #[inline]
+    pub(super) fn neighbours(
+        &self,
+        user: u32,
+        period: u32,
+        on: bool,
+    ) -> Option<(Option<u32>, Option<u32>)> {
+        let ((segment, bit), place) = (split(period), place(user));
+        let (block, below, above) = self.around(segment, place);
+        if block.is_some_and(|block| block.contains(place.row, bit)) == on {
+            return None;
+        }
+        let previous = match block.and_then(|block| block.last_below(place.row, bit)) {
+            Some(bit) => Some(join(segment, bit)),
+            None => self.last_in(below, place),
+        };
+        let next = match block.and_then(|block| block.first_from(place.row, bit + 1)) {
+            Some(bit) => Some(join(segment, bit)),
+            None => self.first_in(above, place),
+        };
+        Some((previous, next))
     }
 
     pub(super) fn last(&self, user: u32) -> Option<u32> {
@@ -280,7 +311,7 @@ impl Timelines {
         period
     }
 
-    /// Sets a mark that is not there. Finds the user's previous and next mark besides.
+    /// Sets a mark that is not there.
     #[inline]
     pub(super) fn set(&mut self, user: u32, period: u32) {
         let (segment, bit) = split(period);

@@ -192,6 +192,7 @@ fn a_hundred_thousand_users() {
             black_box(history.cohort_triangle(buckets, 0, 51));
         });
         marks(&format!("{name}, weekly cohorts"), &history, users, 2);
+        history.drop_cohorts();
         let day = [&bitmaps[7][..]];
         let other = [&bitmaps[8][..]];
         time(
