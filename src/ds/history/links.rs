@@ -18,10 +18,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use super::sorted::Sorted;
-
-const TILE_SHIFT: u32 = 5;
-/// The periods that a tile spans.
-pub(super) const TILE: usize = 1 << TILE_SHIFT;
+use super::tile::{TILE, Tile, accumulate, change, sum};
 
 /// What an `Arc` adds to what it holds.
 const COUNTS_BYTES: usize = 2 * size_of::<usize>();
@@ -39,60 +36,30 @@ struct TileRow {
     marks: [u32; TILE],
     firsts: [u32; TILE],
     columns: Sorted<Column>,
+    /// What the tiles' counts take besides the tiles.
+    cells_bytes: usize,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Column {
     total: u64,
     tile: Arc<Tile>,
 }
 
-#[derive(Clone)]
-struct Tile {
-    row_sums: [u32; TILE],
-    column_sums: [u32; TILE],
-    cells: [[u32; TILE]; TILE],
-}
-
-impl Default for Column {
-    fn default() -> Self {
-        let tile = Arc::new(Tile {
-            row_sums: [0; TILE],
-            column_sums: [0; TILE],
-            cells: [[0; TILE]; TILE],
-        });
-        Self { total: 0, tile }
-    }
-}
-
 /// The tile that `period` lies in, and its place there.
 #[inline]
 fn split(period: u32) -> (u32, usize) {
-    (period >> TILE_SHIFT, period as usize & (TILE - 1))
+    (period / TILE as u32, period as usize % TILE)
 }
 
-#[inline]
-fn change(count: &mut u32, by: i32) {
-    debug_assert!(count.checked_add_signed(by).is_some(), "a count is exact");
-    *count = count.wrapping_add_signed(by);
+fn join(key: u32, at: usize) -> u32 {
+    key * TILE as u32 + at as u32
 }
 
 #[inline]
 fn change_total(total: &mut u64, by: i32) {
     debug_assert!(total.checked_add_signed(by.into()).is_some());
     *total = total.wrapping_add_signed(by.into());
-}
-
-fn sum(counts: &[u32]) -> u64 {
-    counts.iter().map(|&count| u64::from(count)).sum()
-}
-
-/// Adds lane by lane. What is summed in the end is exact: see invariant 2.
-#[inline]
-fn accumulate(sums: &mut [u32; TILE], counts: &[u32; TILE]) {
-    for (sum, count) in sums.iter_mut().zip(counts) {
-        *sum = sum.wrapping_add(*count);
-    }
 }
 
 impl TileRow {
@@ -108,15 +75,15 @@ impl TileRow {
         let (key, cell) = split(previous);
         let at = self.columns.find_or_insert(key, Column::default);
         let column = self.columns.value_mut(at);
+        self.cells_bytes -= column.tile.cells_bytes();
         change_total(&mut column.total, by);
         if column.total == 0 {
             self.columns.remove(at);
             return;
         }
         let tile = Arc::make_mut(&mut column.tile);
-        change(&mut tile.row_sums[row], by);
-        change(&mut tile.column_sums[cell], by);
-        change(&mut tile.cells[row][cell], by);
+        tile.change(row, cell, by);
+        self.cells_bytes += tile.cells_bytes();
     }
 
     /// Which of these rows lie in `from..=to`, this being tile row `key`.
@@ -140,25 +107,6 @@ impl TileRow {
         match (low, high) {
             (0, high) if high == TILE - 1 => self.firsts_total,
             _ => sum(&self.firsts[low..=high]),
-        }
-    }
-}
-
-impl Tile {
-    /// Adds the column sums of rows `low..=high` to `sums`.
-    #[inline]
-    fn sum_columns(&self, low: usize, high: usize, sums: &mut [u32; TILE]) {
-        if high - low < TILE / 2 {
-            for cells in &self.cells[low..=high] {
-                accumulate(sums, cells);
-            }
-            return;
-        }
-        accumulate(sums, &self.column_sums);
-        for cells in self.cells[..low].iter().chain(&self.cells[high + 1..]) {
-            for (sum, count) in sums.iter_mut().zip(cells) {
-                *sum = sum.wrapping_sub(*count);
-            }
         }
     }
 }
@@ -220,24 +168,17 @@ impl LinkCounts {
             .columns
             .find_or_insert(split(previous).0, Column::default);
         let column = tile_row.columns.value_mut(column_at);
+        tile_row.cells_bytes -= column.tile.cells_bytes();
         let tile = Arc::make_mut(&mut column.tile);
         for (row, by) in by.enumerate() {
-            let mut row_sum = 0;
-            for ((cell, column_sum), &by) in tile.cells[row]
-                .iter_mut()
-                .zip(&mut tile.column_sums)
-                .zip(by)
-            {
-                row_sum += by;
-                *cell = cell.wrapping_add_signed(by);
-                *column_sum = column_sum.wrapping_add_signed(by);
-            }
-            change(&mut tile.row_sums[row], row_sum);
+            let row_sum = tile.change_row(row, by);
             change(&mut tile_row.marks[row], row_sum);
             change_total(&mut tile_row.marks_total, row_sum);
             change_total(&mut column.total, row_sum);
         }
+        tile_row.cells_bytes += tile.cells_bytes();
         if column.total == 0 {
+            tile_row.cells_bytes -= tile.cells_bytes();
             tile_row.columns.remove(column_at);
         }
         if tile_row.marks_total == 0 {
@@ -285,7 +226,7 @@ impl LinkCounts {
             } else {
                 let mut row_sums = [0; TILE];
                 for column in columns {
-                    accumulate(&mut row_sums, &column.tile.row_sums);
+                    accumulate(&mut row_sums, column.tile.row_sums());
                 }
                 sum(&row_sums[low..=high])
             };
@@ -324,7 +265,7 @@ impl LinkCounts {
             .filter(move |_| from <= to)
             .flat_map(|(key, row, low, high)| {
                 (low..=high).map(move |at| {
-                    let period = key << TILE_SHIFT | at as u32;
+                    let period = join(key, at);
                     (period, u64::from(row.marks[at]))
                 })
             })
@@ -340,7 +281,7 @@ impl LinkCounts {
             } else {
                 row.marks.iter().position(is_used)
             };
-            at.map(|at| key << TILE_SHIFT | at as u32)
+            at.map(|at| join(key, at))
         };
         let first = with_marks(self.rows.iter().next()?, false)?;
         Some((first, with_marks(self.rows.iter().next_back()?, true)?))
@@ -349,7 +290,7 @@ impl LinkCounts {
     /// All that this holds on the heap.
     pub(super) fn memory_bytes(&self) -> usize {
         let rows = self.rows.values().iter().map(|row| {
-            let tiles = row.columns.len() * (size_of::<Tile>() + COUNTS_BYTES);
+            let tiles = row.columns.len() * (size_of::<Tile>() + COUNTS_BYTES) + row.cells_bytes;
             size_of::<TileRow>() + COUNTS_BYTES + row.columns.heap_bytes() + tiles
         });
         size_of::<Sorted<Arc<TileRow>>>()
@@ -365,14 +306,13 @@ impl LinkCounts {
         let mut all = Vec::new();
         for (key, row) in self.rows.iter() {
             for at in 0..TILE {
-                let period = key << TILE_SHIFT | at as u32;
-                all.push(((period, None), row.firsts[at]));
-                for (column_key, column) in row.columns.iter() {
-                    for (cell, &count) in column.tile.cells[at].iter().enumerate() {
-                        let previous = column_key << TILE_SHIFT | cell as u32;
-                        assert!(count == 0 || previous < period);
-                        all.push(((period, Some(previous)), count));
-                    }
+                all.push(((join(key, at), None), row.firsts[at]));
+            }
+            for (column_key, column) in row.columns.iter() {
+                for (at, cell, count) in column.tile.counts() {
+                    let (period, previous) = (join(key, at), join(column_key, cell));
+                    assert!(previous < period);
+                    all.push(((period, Some(previous)), count));
                 }
             }
         }
@@ -389,17 +329,15 @@ impl LinkCounts {
             assert_eq!(row.marks_total, sum(&row.marks));
             assert_eq!(row.firsts_total, sum(&row.firsts));
             let mut marks = row.firsts;
+            let mut cells_bytes = 0;
             for Column { total, tile } in row.columns.values() {
                 assert!(*total > 0);
-                assert_eq!(*total, sum(&tile.row_sums));
-                let mut column_sums = [0; TILE];
-                for (row, cells) in tile.cells.iter().enumerate() {
-                    assert_eq!(u64::from(tile.row_sums[row]), sum(cells));
-                    accumulate(&mut column_sums, cells);
-                }
-                assert_eq!(column_sums, tile.column_sums);
-                accumulate(&mut marks, &tile.row_sums);
+                tile.check_invariants();
+                assert_eq!(*total, sum(tile.row_sums()));
+                accumulate(&mut marks, tile.row_sums());
+                cells_bytes += tile.cells_bytes();
             }
+            assert_eq!(cells_bytes, row.cells_bytes);
             assert_eq!(marks, row.marks);
         }
     }

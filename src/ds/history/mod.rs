@@ -16,6 +16,7 @@ mod sorted;
 mod streaks;
 #[cfg(test)]
 mod tests;
+mod tile;
 mod timelines;
 #[cfg(test)]
 mod timing;

@@ -7,8 +7,9 @@
 
 use super::History;
 use super::cohorts::Mark;
-use super::links::{LinkCounts, TILE};
+use super::links::LinkCounts;
 use super::row::transpose;
+use super::tile::TILE;
 use super::timelines::{GROUP, Rows, SEGMENT_WORDS, join, split};
 
 /// Groups whose changes are summed up before they are counted: few enough that no sum overflows.

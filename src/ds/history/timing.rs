@@ -219,6 +219,33 @@ fn ten_years() {
     counts("ten years", &history);
 }
 
+/// Users that stay away for long make links far from the diagonal.
+#[test]
+#[ignore = "a benchmark"]
+fn a_year_of_hours() {
+    let (users, hours) = (20_000, 8760);
+    let mut history = History::default();
+    let mut state = 5;
+    let (mut marks, start) = (0u32, Instant::now());
+    for user in 0..users {
+        let mut hour = next(&mut state) % hours;
+        while hour < hours {
+            history.set(user, 24 * START + hour as u32, true);
+            marks += 1;
+            let away = if next(&mut state) % 20 == 0 {
+                hours / 2
+            } else {
+                48
+            };
+            hour += 1 + next(&mut state) % away;
+        }
+    }
+    let each = start.elapsed().as_nanos() as f64 / f64::from(marks);
+    let bytes = (history.memory_bytes(), history.links.memory_bytes());
+    eprintln!("a year of hours: {marks} marks of {each:.1} ns, bytes in all and links {bytes:?}");
+    counts("a year of hours", &history);
+}
+
 #[test]
 #[ignore = "a benchmark, and takes 1 GB"]
 fn ten_million_users() {
