@@ -22,6 +22,7 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
             "SETBIT active:tue 9 1",
             "BITOP OR active active:mon active:tue",
             "BITCOUNT active",
+            "BITOPCOUNT ATLEAST 1 2 active:mon active:tue",
         ],
     ),
     (
@@ -126,8 +127,9 @@ fn page() -> String {
          # Commands\n\n\
          Every command works in words, through `Db::execute`, with the argument rules, replies and error\n\
          texts of Redis 7.0, and, where that makes sense in a library, as a typed method whose documentation\n\
-         names it. *Since* is the Redis version that brought it. Costs are those of NacreDB; Redis's are\n\
-         named where they differ. An empty last column means that no difference is known.\n",
+         names it. *Since* is the Redis version that brought it, or NacreDB's where Redis has no such\n\
+         command. Costs are those of NacreDB; Redis's are named where they differ. An empty last column means\n\
+         that no difference is known.\n",
     );
     let mut count = 0;
     for &(group, heading, example) in GROUPS {

@@ -77,7 +77,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         example: "BITCOUNT key 0 -1 BIT",
         call: |args, host| {
             let count = read_string(args.word(1)?, |string| {
-                Ok(parse_count(args)?.map_or(0, |range| count(string, range)))
+                Ok(parse_count(args, 2)?.map_or(0, |range| count(string, range)))
             });
             Ok(host.read_raw(&count)?.unwrap_or(0).into())
         },
@@ -209,6 +209,14 @@ impl BitRange {
             .is_some_and(|end| self.start < 0 && end < 0 && self.start > end)
     }
 
+    /// As `resolve`, for what counts.
+    pub(super) fn counted(self, len: u64) -> Option<(u64, u64)> {
+        if self.is_reversed() {
+            return None;
+        }
+        self.resolve(len)
+    }
+
     /// First bit and the one after the last, in a string of `len` bytes; `None` if there are none.
     fn resolve(self, len: u64) -> Option<(u64, u64)> {
         let (total, bits) = match self.unit {
@@ -239,19 +247,21 @@ fn parse_unit(args: Args<'_>, index: usize) -> Result<Unit, CommandError> {
     }
 }
 
-/// The range of a `BITCOUNT`; `None` if it is empty whatever its unit, which is then not read.
-fn parse_count(args: Args<'_>) -> Result<Option<BitRange>, CommandError> {
-    match args.count() {
-        2 => return Ok(Some(BitRange::all())),
-        4 | 5 => {}
+/// The range of a `BITCOUNT`, from word `at` on; `None` if it is empty whatever its unit, which is then
+/// not read.
+pub(super) fn parse_count(args: Args<'_>, at: usize) -> Result<Option<BitRange>, CommandError> {
+    let words = args.count().saturating_sub(at);
+    match words {
+        0 => return Ok(Some(BitRange::all())),
+        2 | 3 => {}
         _ => return Err(CommandError::Syntax),
     }
-    let range = BitRange::bytes(args.int(2)?..=args.int(3)?);
+    let range = BitRange::bytes(args.int(at)?..=args.int(at + 1)?);
     if range.is_reversed() {
         return Ok(None);
     }
-    let unit = match args.count() {
-        5 => parse_unit(args, 4)?,
+    let unit = match words {
+        3 => parse_unit(args, at + 2)?,
         _ => Unit::Byte,
     };
     Ok(Some(BitRange { unit, ..range }))
@@ -278,10 +288,7 @@ fn parse_position(args: Args<'_>) -> Result<BitRange, CommandError> {
 
 /// How many bits of a range are set.
 fn count(string: StringRef<'_>, range: BitRange) -> u64 {
-    if range.is_reversed() {
-        return 0;
-    }
-    let range = range.resolve(string.len());
+    let range = range.counted(string.len());
     range.map_or(0, |(from, to)| string.count_ones(from, to))
 }
 

@@ -46,7 +46,7 @@ impl CommandInfo {
         self.spec.group
     }
 
-    /// The Redis version that brought it.
+    /// The Redis version that brought it; NacreDB's where Redis has no such command.
     #[must_use]
     pub fn since(self) -> &'static str {
         self.spec.since

@@ -16,6 +16,7 @@ pub(crate) mod args;
 pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
+pub(crate) mod bitmap_op_count;
 pub(crate) mod blocking;
 pub(crate) mod expire;
 pub(crate) mod geo;
@@ -78,6 +79,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     string_range::COMMANDS,
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
+    bitmap_op_count::COMMANDS,
     bitmap_field::COMMANDS,
     list::COMMANDS,
     list_write::COMMANDS,

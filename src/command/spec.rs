@@ -53,6 +53,8 @@ pub(crate) struct KeyPositions {
     pub(crate) step: i32,
     /// The word that says how many keys follow it; 0 for none.
     pub(crate) count_at: usize,
+    /// What the word before that one may be, so that the count is one word further on.
+    pub(crate) numbered: &'static [&'static str],
     /// The option that a key follows.
     pub(crate) stored: Stored,
 }
@@ -105,6 +107,7 @@ impl KeyPositions {
         last: 0,
         step: 0,
         count_at: 0,
+        numbered: &[],
         stored: Stored::No,
     };
     pub(crate) const FIRST: Self = Self {
@@ -112,6 +115,7 @@ impl KeyPositions {
         last: 1,
         step: 1,
         count_at: 0,
+        numbered: &[],
         stored: Stored::No,
     };
 
@@ -135,6 +139,14 @@ impl KeyPositions {
     /// These, and as many keys as the word at `count_at` says, right after it.
     pub(crate) const fn and_counted(self, count_at: usize) -> Self {
         Self { count_at, ..self }
+    }
+
+    /// These, where another number stands before the count if the word before is one of `names`.
+    pub(crate) const fn and_numbered(self, names: &'static [&'static str]) -> Self {
+        Self {
+            numbered: names,
+            ..self
+        }
     }
 
     /// These, and those that options name.
@@ -165,9 +177,12 @@ impl KeyPositions {
             );
         }
         if self.count_at > 0 {
-            let count = parse_i64(words.get(self.count_at)?)?;
+            let before = words.get(self.count_at - 1)?;
+            let is_numbered = |name: &&str| before.eq_ignore_ascii_case(name.as_bytes());
+            let count_at = self.count_at + usize::from(self.numbered.iter().any(is_numbered));
+            let count = parse_i64(words.get(count_at)?)?;
             let count = usize::try_from(count).ok().filter(|&count| count > 0)?;
-            let from = self.count_at + 1;
+            let from = count_at + 1;
             let to = from.checked_add(count).filter(|&to| to <= words.len())?;
             positions.extend(from..to);
         }
@@ -186,7 +201,7 @@ pub(crate) struct CommandSpec {
     pub(crate) keys: KeyPositions,
     /// Redis's documentation group: `string`, `bitmap`, `generic`, `server`.
     pub(crate) group: &'static str,
-    /// The Redis version that brought it.
+    /// The Redis version that brought it; NacreDB's where Redis has no such command.
     pub(crate) since: &'static str,
     pub(crate) summary: &'static str,
     /// Cost here.

@@ -17,9 +17,13 @@
     )
 )]
 
+mod many;
+
+pub(crate) use many::Plane;
+
 /// Defines `$name` as the best variant of the `#[inline(always)]` function `$body`.
 macro_rules! kernel {
-    ($(#[$doc:meta])* $name:ident, $body:ident, ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?) => {
+    ($(#[$doc:meta])* $name:ident, $body:path, ($($arg:ident: $ty:ty),*) $(-> $ret:ty)?) => {
         $(#[$doc])*
         #[inline]
         pub(crate) fn $name($($arg: $ty),*) $(-> $ret)? {
@@ -73,6 +77,31 @@ kernel! {
     not_into, not_body, (into: &mut [u8], from: &[u8])
 }
 
+kernel! {
+    /// `into &= !from` over the shorter of the two.
+    and_not_into, and_not_body, (into: &mut [u8], from: &[u8])
+}
+kernel! {
+    /// Joins all of `of` by `or` in `out`; sources read as zeros past their end.
+    or_many, many::or_body, (of: &[&[u8]], out: &mut [u8])
+}
+kernel! {
+    /// Joins all of `of` by `and` in `out`; sources read as zeros past their end.
+    and_many, many::and_body, (of: &[&[u8]], out: &mut [u8])
+}
+kernel! {
+    /// Joins all of `of` by `xor` in `out`; sources read as zeros past their end.
+    xor_many, many::xor_body, (of: &[&[u8]], out: &mut [u8])
+}
+kernel! {
+    /// Sets the bits of `out` that at least `least` and at most `most` of `of` have; sources read as
+    /// zeros past their end. `least` is at most their number. `planes` is scratch memory that the next
+    /// call may use again.
+    counted, many::counted_body, (
+        of: &[&[u8]], least: u32, most: u32, planes: &mut Vec<Plane>, out: &mut [u8]
+    )
+}
+
 #[inline(always)]
 fn count_body(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -84,6 +113,19 @@ fn count_body(bytes: &[u8]) -> u64 {
         total += u64::from(byte.count_ones());
     }
     total
+}
+
+#[cfg(test)]
+kernel! {
+    /// The sum of the whole words of `bytes`: a plain read, that others are held against.
+    sum_words, sum_body, (bytes: &[u8]) -> u64
+}
+
+#[cfg(test)]
+#[inline(always)]
+fn sum_body(bytes: &[u8]) -> u64 {
+    let words = bytes.as_chunks::<8>().0.iter();
+    words.fold(0, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)))
 }
 
 #[inline(always)]
@@ -104,6 +146,11 @@ fn xor_body(into: &mut [u8], from: &[u8]) {
 #[inline(always)]
 fn not_body(into: &mut [u8], from: &[u8]) {
     zip_body(into, from, |_, b| !b);
+}
+
+#[inline(always)]
+fn and_not_body(into: &mut [u8], from: &[u8]) {
+    zip_body(into, from, |a, b| a & !b);
 }
 
 /// Bytewise, so the order of bytes in a word does not matter.
@@ -152,11 +199,12 @@ mod tests {
                 assert_eq!(count_body(a), ones);
                 type Kernel = fn(&mut [u8], &[u8]);
                 type Model = fn(u8, u8) -> u8;
-                let cases: [(Kernel, Model); 4] = [
+                let cases: [(Kernel, Model); 5] = [
                     (or_into, |x, y| x | y),
                     (and_into, |x, y| x & y),
                     (xor_into, |x, y| x ^ y),
                     (not_into, |_, y| !y),
+                    (and_not_into, |x, y| x & !y),
                 ];
                 for (kernel, op) in cases {
                     let mut out = a.to_vec();

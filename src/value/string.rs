@@ -8,8 +8,8 @@
 //!
 //! It must not check Redis's limits: commands do, before they change anything.
 
-pub(crate) use crate::ds::bits::BitOp;
 use crate::ds::bits::{self, Bits, Source};
+pub(crate) use crate::ds::bits::{BitOp, Filter, Plan};
 
 /// A string of any length. Clones in O(1); writes copy what a clone shares, one chunk at a time.
 #[derive(Clone, Debug, Default)]

@@ -32,7 +32,7 @@ pub(crate) enum Source<'a> {
 }
 
 impl Source<'_> {
-    fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         match self {
             Self::Bits(bits) => bits.len,
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -42,7 +42,7 @@ impl Source<'_> {
 
 /// What one source has in the current subtree.
 #[derive(Clone, Copy)]
-enum View<'a> {
+pub(super) enum View<'a> {
     /// A subtree with at least one bit; its height may be lower, then it is the first descendant.
     Tree(&'a Slot, u32),
     /// Not empty.
@@ -50,7 +50,7 @@ enum View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn of(source: &Source<'a>) -> Option<Self> {
+    pub(super) fn of(source: &Source<'a>) -> Option<Self> {
         match source {
             Source::Bits(bits) => {
                 (bits.root.ones > 0).then_some(Self::Tree(&bits.root, bits.height))
@@ -60,7 +60,7 @@ impl<'a> View<'a> {
     }
 
     /// What it has in slot `i` of a node of `height`.
-    fn child(self, height: u32, i: usize) -> Option<Self> {
+    pub(super) fn child(self, height: u32, i: usize) -> Option<Self> {
         match self {
             Self::Tree(_, own) if own < height => (i == 0).then_some(self),
             Self::Tree(slot, own) => match &slot.tree {
@@ -80,7 +80,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn is_full(self, height: u32) -> bool {
+    pub(super) fn is_full(self, height: u32) -> bool {
         match self {
             Self::Tree(slot, own) => own == height && slot.is_full(height),
             Self::Bytes(_) => false,
@@ -88,7 +88,7 @@ impl<'a> View<'a> {
     }
 
     /// The stored bytes of a chunk.
-    fn chunk(self) -> &'a [u8] {
+    pub(super) fn chunk(self) -> &'a [u8] {
         match self {
             Self::Tree(slot, _) => match &slot.tree {
                 Tree::Chunk(chunk) => chunk,
@@ -114,6 +114,28 @@ impl<'a> View<'a> {
                 slot
             }
         }
+    }
+
+    /// How many bits it has, if that is known.
+    pub(super) fn cached_count(self) -> Option<u64> {
+        match self {
+            Self::Tree(slot, _) => Some(slot.ones),
+            Self::Bytes(_) => None,
+        }
+    }
+
+    /// The bit at offset `bit` of a subtree of `height`.
+    pub(super) fn bit(self, height: u32, bit: u64) -> bool {
+        let mut view = self;
+        for height in (1..=height).rev() {
+            match view.child(height, super::slot_index(bit / 8, height)) {
+                Some(child) => view = child,
+                None => return false,
+            }
+        }
+        let within = (bit / 8) as usize & (CHUNK_LEN - 1);
+        let byte = view.chunk().get(within);
+        byte.is_some_and(|byte| byte & super::mask(bit) != 0)
     }
 
     fn count(self) -> u64 {

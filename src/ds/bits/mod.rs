@@ -15,6 +15,7 @@
 
 mod combine;
 mod edit;
+mod filter;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ mod tests;
 mod timing;
 
 pub(crate) use combine::{BitOp, Source};
+pub(crate) use filter::{Filter, Plan};
 pub(crate) use range::{count_ones, find};
 
 use std::fmt;

@@ -26,7 +26,7 @@ pub(crate) fn count_ones(bytes: &[u8], from_bit: u64, to_bit: u64) -> u64 {
 }
 
 /// The bits of the last byte that lie below `to_bit` (which is not 0).
-fn tail_mask(to_bit: u64) -> u8 {
+pub(super) fn tail_mask(to_bit: u64) -> u8 {
     0xFFu8 << (7 - (to_bit - 1) % 8)
 }
 
