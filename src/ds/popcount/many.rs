@@ -199,20 +199,24 @@ pub(super) fn counted_body(
     planes: &mut Vec<Plane>,
     out: &mut [u8],
 ) {
-    let groups = of.len().div_ceil(COUNTED);
-    planes.resize((usize::BITS - groups.leading_zeros()) as usize, [0; WIDE]);
+    planes.resize(upper_planes(of.len()).max(planes.len()), [0; WIDE]);
     let planes = planes.as_mut_slice();
     let ragged = is_ragged(of, out.len());
     let mut at = 0;
     while at < out.len() {
-        if is_wide(of, out.len(), at, ragged) {
-            counted_piece::<WIDE>(of, at, (least, most), planes, out, &mut []);
-            at += WIDE * 8;
-        } else {
-            let pads = &mut [[[0; 8]; NARROW]; COUNTED];
-            counted_piece::<NARROW>(of, at, (least, most), planes, out, pads);
-            at += NARROW * 8;
+        let is_wide = is_wide(of, out.len(), at, ragged);
+        let pads = &mut [[[0; 8]; NARROW]; COUNTED];
+        match (is_wide, of.len() <= FOLDED) {
+            (true, true) => counted_few::<WIDE>(of, at, (least, most), out, &mut []),
+            (true, false) => {
+                counted_piece::<WIDE>(of, at, (least, most), planes, out, &mut []);
+            }
+            (false, true) => counted_few::<NARROW>(of, at, (least, most), out, pads),
+            (false, false) => {
+                counted_piece::<NARROW>(of, at, (least, most), planes, out, pads);
+            }
         }
+        at += if is_wide { WIDE * 8 } else { NARROW * 8 };
     }
 }
 
@@ -236,6 +240,61 @@ fn add_eight(planes: (u64, u64, u64), x: impl Fn(usize) -> u64) -> ((u64, u64, u
     ((ones, twos, fours), eights)
 }
 
+#[inline(always)]
+fn majority(a: u64, b: u64, c: u64) -> u64 {
+    add(a, b, c).1
+}
+
+/// A number as the digits of a comparison: all bits where its digit is 0, none where it is 1.
+#[inline(always)]
+fn low_digits(number: u64) -> [u64; 4] {
+    std::array::from_fn(|nth| digit(number, nth))
+}
+
+#[inline(always)]
+fn digit(number: u64, nth: usize) -> u64 {
+    (number >> nth & 1).wrapping_sub(1)
+}
+
+/// Whether counters are above a number, as far as the digits were seen, the lowest first: a digit
+/// that is greater decides, one that is equal leaves `above`.
+#[inline(always)]
+fn above_low(planes: [u64; 4], digits: [u64; 4]) -> u64 {
+    let mut above = 0;
+    for k in 0..4 {
+        above = majority(planes[k], above, digits[k]);
+    }
+    above
+}
+
+/// What is not above this number has too few.
+#[inline(always)]
+fn too_few(least: u32) -> u64 {
+    u64::from(least).saturating_sub(1)
+}
+
+/// As `counted_piece`, for so few sources that no counter leaves a register.
+#[inline(always)]
+fn counted_few<const W: usize>(
+    of: &[&[u8]],
+    at: usize,
+    (least, most): (u32, u32),
+    out: &mut [u8],
+    pads: &mut [Words<W>],
+) {
+    let (few, most) = (low_digits(too_few(least)), low_digits(most.min(15).into()));
+    let any = if least == 0 { u64::MAX } else { 0 };
+    let from: [&Words<W>; FOLDED] = group(of, at, pads);
+    let mut counted = [0; W];
+    for i in 0..W {
+        let x = |k: usize| u64::from_le_bytes(from[k][i]);
+        let ((ones, twos, fours), eights) = add_eight((0, 0, 0), x);
+        let planes = [ones, twos, fours, eights];
+        counted[i] = (any | above_low(planes, few)) & !above_low(planes, most);
+    }
+    store(&counted, out, at);
+}
+
 /// The lowest four planes are local, so that the compiler knows that no source overlaps them.
 #[inline(always)]
 fn counted_piece<const W: usize>(
@@ -248,7 +307,8 @@ fn counted_piece<const W: usize>(
 ) {
     let [mut ones, mut twos, mut fours, mut eights, mut carry] = [[0; W]; 5];
     let mut used = 0;
-    for (nth, of) in of.chunks(COUNTED).enumerate() {
+    let mut seen = 0;
+    for of in of.chunks(COUNTED) {
         let from: [&Words<W>; COUNTED] = group(of, at, pads);
         for i in 0..W {
             let x = |k: usize| u64::from_le_bytes(from[k][i]);
@@ -265,72 +325,47 @@ fn counted_piece<const W: usize>(
                 plane[i] = sum;
             }
         }
-        // So many groups can carry into one plane more.
-        if (nth + 1).is_power_of_two() {
+        seen += of.len();
+        // So many sources can carry into one plane more.
+        if used < upper_planes(seen) {
             planes[used][..W].copy_from_slice(&carry);
             used += 1;
         }
     }
-    let mut above_least = Above::<W>::new();
-    let mut above_most = Above::<W>::new();
     let has_most = (most as usize) < of.len();
-    for (nth, plane) in planes[..used].iter().enumerate().rev() {
-        if let Some(plane) = plane.first_chunk() {
-            above_least.digit(plane, least >> (nth + 4) & 1 == 1);
-            if has_most {
-                above_most.digit(plane, most >> (nth + 4) & 1 == 1);
-            }
-        }
-    }
-    for (nth, plane) in [&ones, &twos, &fours, &eights]
-        .into_iter()
-        .enumerate()
-        .rev()
-    {
-        above_least.digit(plane, least >> nth & 1 == 1);
-        if has_most {
-            above_most.digit(plane, most >> nth & 1 == 1);
-        }
-    }
-    let mut counted = [0; W];
+    let (few, most) = (too_few(least), u64::from(most));
+    let [mut enough, mut too_many] = [[0; W]; 2];
+    let (few_low, most_low) = (low_digits(few), low_digits(most));
     for i in 0..W {
-        let enough = above_least.above[i] | above_least.equal[i];
-        counted[i] = if has_most {
-            enough & !above_most.above[i]
-        } else {
-            enough
-        };
+        let low = [ones[i], twos[i], fours[i], eights[i]];
+        enough[i] = above_low(low, few_low);
+        too_many[i] = above_low(low, most_low);
     }
-    store(&counted, out, at);
-}
-
-/// Which counters are above a number, and which equal it, as far as the digits were seen: the highest
-/// come first.
-struct Above<const W: usize> {
-    above: [u64; W],
-    equal: [u64; W],
-}
-
-impl<const W: usize> Above<W> {
-    #[inline(always)]
-    fn new() -> Self {
-        Self {
-            above: [0; W],
-            equal: [u64::MAX; W],
+    for (nth, plane) in planes[..used].iter().enumerate() {
+        let few = digit(few, nth + 4);
+        for i in 0..W {
+            enough[i] = majority(plane[i], enough[i], few);
         }
-    }
-
-    #[inline(always)]
-    fn digit(&mut self, plane: &[u64; W], of_number: bool) {
-        if of_number {
+        if has_most {
+            let most = digit(most, nth + 4);
             for i in 0..W {
-                self.equal[i] &= plane[i];
-            }
-        } else {
-            for i in 0..W {
-                self.above[i] |= self.equal[i] & plane[i];
-                self.equal[i] &= !plane[i];
+                too_many[i] = majority(plane[i], too_many[i], most);
             }
         }
     }
+    if least == 0 {
+        enough = [u64::MAX; W];
+    }
+    if has_most {
+        for i in 0..W {
+            enough[i] &= !too_many[i];
+        }
+    }
+    store(&enough, out, at);
+}
+
+/// The planes above the lowest four that count so many sources.
+#[inline(always)]
+fn upper_planes(sources: usize) -> usize {
+    (usize::BITS - (sources / COUNTED).leading_zeros()) as usize
 }
