@@ -225,4 +225,65 @@ mod tests {
         xor_into(&mut out, &[0x11; 64]);
         assert_eq!(out, [0x11; 3]);
     }
+
+    #[test]
+    fn many_sources_agree_with_a_byte_loop() {
+        type Fold = (fn(&[&[u8]], &mut [u8]), fn(u8, u8) -> u8);
+        let folds: [Fold; 6] = [
+            (or_many, |x, y| x | y),
+            (many::or_body, |x, y| x | y),
+            (and_many, |x, y| x & y),
+            (many::and_body, |x, y| x & y),
+            (xor_many, |x, y| x ^ y),
+            (many::xor_body, |x, y| x ^ y),
+        ];
+        let (lens, counts): (&[usize], &[usize]) = if cfg!(miri) {
+            (&[9, 130], &[1, 9, 17])
+        } else {
+            (
+                &[0, 1, 64, 70, 1023, 1024, 1500, 4096],
+                &[0, 1, 2, 3, 8, 9, 10, 16, 17, 33, 300],
+            )
+        };
+        let mut planes = Vec::new();
+        for (&len, &count) in lens
+            .iter()
+            .flat_map(|len| counts.iter().map(move |n| (len, n)))
+        {
+            // Every third one ends somewhere else.
+            let ends = |i: usize| if i % 3 == 1 { len * (i % 7) / 5 } else { len };
+            let owned: Vec<Vec<u8>> = (0..count).map(|i| noise(ends(i), i as u64)).collect();
+            let of: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
+            let byte = |i: usize, at: usize| of[i].get(at).copied().unwrap_or(0);
+            let mut out = vec![0x5A; len];
+            for (nth, (fold, op)) in folds.iter().enumerate() {
+                fold(&of, &mut out);
+                let expected = |at: usize| (0..count).map(|i| byte(i, at)).reduce(op).unwrap_or(0);
+                let agrees = out.iter().enumerate().all(|(at, out)| *out == expected(at));
+                assert!(agrees, "fold {nth} of {count}, length {len}");
+            }
+            let have: Vec<u32> = (0..len * 8)
+                .map(|bit| {
+                    (0..count)
+                        .map(|i| u32::from(byte(i, bit / 8) >> (bit % 8) & 1))
+                        .sum()
+                })
+                .collect();
+            let all = count as u32;
+            for (least, most) in [
+                (0, all / 3),
+                (all / 2, all),
+                (all / 2, all * 2 / 3),
+                (all, all),
+            ] {
+                for kernel in [counted, many::counted_body] {
+                    kernel(&of, least, most, &mut planes, &mut out);
+                    let agrees = have.iter().enumerate().all(|(bit, n)| {
+                        (out[bit / 8] >> (bit % 8) & 1 == 1) == (least..=most).contains(n)
+                    });
+                    assert!(agrees, "{least}..={most} of {count}, length {len}");
+                }
+            }
+        }
+    }
 }

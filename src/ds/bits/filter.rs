@@ -10,15 +10,17 @@
 //! 1. A source that has nothing in a subtree is not in that subtree's list.
 //! 2. A list has at least one item, and a group at least two operands, except a [`Join::Counted`],
 //!    which has at least one.
-//! 3. Blocks are chunks of the tree, so a source's part of a block is one slice.
+//! 3. A subtree's list is no longer than that of the one above it.
 //!
-//! It allocates once for each [`Plan`] and once for each walk, never for each block.
+//! It must not make a result: `combine` does. `walk` holds the way down and the joining of blocks.
+
+mod walk;
 
 use std::ops::ControlFlow;
 
 use super::combine::View;
-use super::{CHUNK_LEN, FANOUT, Source, height_for, range, span};
-use crate::ds::popcount::{self, Plane};
+use super::{Source, height_for, span};
+use walk::{Blocks, Count, Sink, Walk};
 
 /// Which bits are wanted.
 pub(crate) enum Filter<'a> {
@@ -52,7 +54,7 @@ pub(crate) struct Plan<'a> {
     /// The height of a tree of that length.
     height: u32,
     /// The groups that lie within one another.
-    depth: usize,
+    groups: usize,
 }
 
 /// A filter as a list: a group is followed by the items of its operands.
@@ -246,16 +248,16 @@ fn push_child(items: &mut Vec<Item<'_>>, at: usize, height: u32, i: usize) -> Le
 impl<'a> Plan<'a> {
     /// None if filters lie within one another more than [`DEPTH_MAX`] deep.
     pub(crate) fn new(filter: &Filter<'a>) -> Option<Self> {
-        let mut len = 0;
-        let depth = measure(filter, 1, &mut len)?;
-        let height = height_for(len);
-        let mut items = Vec::new();
+        let mut size = Size::default();
+        size.measure(filter, 0)?;
+        let height = height_for(size.len);
+        let mut items = Vec::with_capacity(size.items);
         push_filter(filter, height, &mut items);
         Some(Self {
             items,
-            len,
+            len: size.len,
             height,
-            depth,
+            groups: size.groups,
         })
     }
 
@@ -341,43 +343,50 @@ impl<'a> Plan<'a> {
         if self.items.is_empty() || from_bit >= end_bit {
             return ControlFlow::Continue(());
         }
-        let mut walk = Walk {
-            items: self.items.clone(),
-            from_bit,
-            to_bit,
-            last_bit: end_bit - 1,
-            scratch: Scratch {
-                chunks: Vec::new(),
-                planes: Vec::new(),
-            },
-            buffers: vec![[0; CHUNK_LEN]; self.depth],
-            sink,
-        };
-        walk.subtree(0, self.height, 0)
+        Walk::new(self, from_bit, to_bit, end_bit - 1, sink).run(self.height)
     }
 }
 
-/// How deep groups lie within one another; `len` becomes the length of the longest source.
-fn measure(filter: &Filter<'_>, depth: usize, len: &mut u64) -> Option<usize> {
-    if depth > DEPTH_MAX {
-        return None;
-    }
-    match filter {
-        Filter::Source(source) => *len = source.len().max(*len),
-        Filter::Counted { of, .. } => *len = of.iter().map(Source::len).fold(*len, u64::max),
-        Filter::And(of) | Filter::Or(of) | Filter::Xor(of) => {
-            let mut deepest = depth;
-            for filter in of {
-                deepest = deepest.max(measure(filter, depth + 1, len)?);
+/// How much a filter is.
+#[derive(Default)]
+struct Size {
+    /// The length of its longest source.
+    len: u64,
+    items: usize,
+    /// The groups that lie within one another.
+    groups: usize,
+}
+
+impl Size {
+    /// Takes in a filter within `depth` others; `None` if that is too deep.
+    fn measure(&mut self, filter: &Filter<'_>, depth: usize) -> Option<()> {
+        if depth >= DEPTH_MAX {
+            return None;
+        }
+        self.items += 1;
+        if let Filter::Source(source) = filter {
+            self.len = self.len.max(source.len());
+            return Some(());
+        }
+        self.groups = self.groups.max(depth + 1);
+        match filter {
+            Filter::Source(_) => {}
+            Filter::Counted { of, .. } => {
+                self.items += of.len();
+                self.len = of.iter().map(Source::len).fold(self.len, u64::max);
             }
-            return Some(deepest);
+            Filter::And(of) | Filter::Or(of) | Filter::Xor(of) => {
+                for filter in of {
+                    self.measure(filter, depth + 1)?;
+                }
+            }
+            Filter::AndNot(first, second) => {
+                self.measure(first, depth + 1)?;
+                self.measure(second, depth + 1)?;
+            }
         }
-        Filter::AndNot(first, second) => {
-            let first = measure(first, depth + 1, len)?;
-            return Some(first.max(measure(second, depth + 1, len)?));
-        }
+        Some(())
     }
-    Some(depth)
 }
 
 /// Pushes what a filter, which is not too deep, has in a tree of `height`.
@@ -421,245 +430,6 @@ fn push_filter<'a>(filter: &Filter<'a>, height: u32, items: &mut Vec<Item<'a>>) 
         }
     }
     open.close(items, decided)
-}
-
-/// What a walk's result goes to.
-trait Sink {
-    /// Takes so many set bits of a subtree without seeing them; false if it wants to see them.
-    fn ones(&mut self, ones: u64) -> bool;
-    fn block(&mut self, first_bit: u64, bytes: &[u8]) -> ControlFlow<()>;
-}
-
-struct Count(u64);
-
-impl Sink for Count {
-    fn ones(&mut self, ones: u64) -> bool {
-        self.0 += ones;
-        true
-    }
-
-    fn block(&mut self, _: u64, bytes: &[u8]) -> ControlFlow<()> {
-        self.0 += popcount::count_ones(bytes);
-        ControlFlow::Continue(())
-    }
-}
-
-struct Blocks<'a>(&'a mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>);
-
-impl Sink for Blocks<'_> {
-    fn ones(&mut self, _: u64) -> bool {
-        false
-    }
-
-    fn block(&mut self, first_bit: u64, bytes: &[u8]) -> ControlFlow<()> {
-        match range::find(bytes, true, 0, u64::MAX) {
-            Some(_) => (self.0)(first_bit, bytes),
-            None => ControlFlow::Continue(()),
-        }
-    }
-}
-
-struct Walk<'a, 's> {
-    /// The lists of the subtrees on the way down.
-    items: Vec<Item<'a>>,
-    from_bit: u64,
-    to_bit: u64,
-    /// The last one in the range that any source has.
-    last_bit: u64,
-    scratch: Scratch<'a>,
-    /// The results of the groups that lie within one another.
-    buffers: Vec<[u8; CHUNK_LEN]>,
-    sink: &'s mut dyn Sink,
-}
-
-struct Scratch<'a> {
-    chunks: Vec<&'a [u8]>,
-    planes: Vec<Plane>,
-}
-
-static FULL: [u8; CHUNK_LEN] = [0xFF; CHUNK_LEN];
-
-impl Walk<'_, '_> {
-    /// Walks the subtree that starts at byte `start`, meets the range, and whose list starts at `at`.
-    fn subtree(&mut self, at: usize, height: u32, start: u64) -> ControlFlow<()> {
-        let first_bit = start * 8;
-        let bits = span(height).saturating_mul(8);
-        let whole = self.from_bit <= first_bit && first_bit.saturating_add(bits) <= self.to_bit;
-        if whole {
-            let taken = match self.items[at] {
-                Item::Full => self.sink.ones(bits),
-                Item::View(view) => match view.cached_count() {
-                    Some(ones) => self.sink.ones(ones),
-                    None => false,
-                },
-                Item::Group { .. } => false,
-            };
-            if taken {
-                return ControlFlow::Continue(());
-            }
-        }
-        if height == 0 {
-            return self.block(at, start, whole);
-        }
-        let below = span(height - 1);
-        let slot_of = |bit: u64| ((bit / 8).saturating_sub(start) / below) as usize;
-        let last = slot_of(self.last_bit).min(FANOUT - 1);
-        for i in slot_of(self.from_bit)..=last {
-            let end = self.items.len();
-            if push_child(&mut self.items, at, height, i) != Left::Zeros {
-                self.subtree(end, height - 1, start + i as u64 * below)?;
-                self.items.truncate(end);
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Hands the block at byte `start` on, without what lies outside the range.
-    fn block(&mut self, at: usize, start: u64, whole: bool) -> ControlFlow<()> {
-        let bytes = match self.items[at] {
-            Item::Full => &FULL,
-            Item::View(view) => view.chunk(),
-            Item::Group { .. } => {
-                let used = join(&self.items, at, &mut self.scratch, &mut self.buffers);
-                &self.buffers[0][..used]
-            }
-        };
-        if whole {
-            return self.sink.block(start * 8, bytes);
-        }
-        let first_bit = start * 8;
-        let from = self.from_bit.saturating_sub(first_bit);
-        let to = (self.to_bit - first_bit).min(bytes.len() as u64 * 8);
-        if from >= to {
-            return ControlFlow::Continue(());
-        }
-        let (first, last) = ((from / 8) as usize, ((to - 1) / 8) as usize);
-        let mut edge = [0; CHUNK_LEN];
-        let edge = &mut edge[..=last - first];
-        edge.copy_from_slice(&bytes[first..=last]);
-        edge[0] &= 0xFF >> (from % 8);
-        edge[last - first] &= range::tail_mask(to);
-        self.sink.block(first_bit + first as u64 * 8, edge)
-    }
-}
-
-/// Joins the block that the filter at `items[at]` has in the first of `buffers` and answers how many
-/// of its bytes count; the others are zeros, whatever the buffer holds. There are as many buffers as
-/// groups that lie within one another there.
-fn join<'a>(
-    items: &[Item<'a>],
-    at: usize,
-    scratch: &mut Scratch<'a>,
-    buffers: &mut [[u8; CHUNK_LEN]],
-) -> usize {
-    let (join_by, end) = match items[at] {
-        Item::Full => {
-            buffers[0] = FULL;
-            return CHUNK_LEN;
-        }
-        Item::View(view) => {
-            let chunk = view.chunk();
-            buffers[0][..chunk.len()].copy_from_slice(chunk);
-            return chunk.len();
-        }
-        Item::Group { join, items } => (join, at + 1 + items),
-    };
-    let mut at = at + 1;
-    let mut used = None;
-    if !matches!(join_by, Join::AndNot) {
-        used = join_views(join_by, &items[at..end], scratch, &mut buffers[0]);
-    }
-    while at < end {
-        let this = at;
-        at += items[this].size();
-        // The first operand of `AndNot` is what the others are taken from, be it a view or not.
-        if let (Item::View(view), Some(used)) = (items[this], used) {
-            if let Join::AndNot = join_by {
-                popcount::and_not_into(&mut buffers[0][..used], view.chunk());
-            }
-            continue;
-        }
-        let Some(have) = used else {
-            used = Some(join(items, this, scratch, buffers));
-            continue;
-        };
-        let Some((buffer, others)) = buffers.split_first_mut() else {
-            break;
-        };
-        if have == 0 && matches!(join_by, Join::And | Join::AndNot) {
-            break;
-        }
-        let len = join(items, this, scratch, others);
-        let other = &others[0][..len];
-        let both = have.min(len);
-        match join_by {
-            Join::And => {
-                popcount::and_into(&mut buffer[..both], other);
-                used = Some(both);
-                continue;
-            }
-            Join::AndNot => {
-                popcount::and_not_into(&mut buffer[..have], other);
-                continue;
-            }
-            Join::Or => popcount::or_into(&mut buffer[..both], other),
-            Join::Xor => popcount::xor_into(&mut buffer[..both], other),
-            Join::Counted { .. } => {}
-        }
-        if len > have {
-            buffer[have..len].copy_from_slice(&other[have..]);
-            used = Some(len);
-        }
-    }
-    used.unwrap_or(0)
-}
-
-/// Joins the views that are operands themselves; none if there are none.
-fn join_views<'a>(
-    join_by: Join,
-    operands: &[Item<'a>],
-    scratch: &mut Scratch<'a>,
-    buffer: &mut [u8; CHUNK_LEN],
-) -> Option<usize> {
-    let Scratch { chunks, planes } = scratch;
-    chunks.clear();
-    let mut at = 0;
-    let (mut shortest, mut longest) = (CHUNK_LEN, 0);
-    while let Some(item) = operands.get(at) {
-        if let Item::View(view) = item {
-            let chunk = view.chunk();
-            shortest = shortest.min(chunk.len());
-            longest = longest.max(chunk.len());
-            chunks.push(chunk);
-        }
-        at += item.size();
-    }
-    if chunks.is_empty() {
-        return None;
-    }
-    Some(match join_by {
-        Join::And => {
-            popcount::and_many(chunks, &mut buffer[..shortest]);
-            shortest
-        }
-        Join::Or => {
-            popcount::or_many(chunks, &mut buffer[..longest]);
-            longest
-        }
-        Join::Xor => {
-            popcount::xor_many(chunks, &mut buffer[..longest]);
-            longest
-        }
-        Join::Counted { least, most } => {
-            // No source has to have a bit where enough of them were full.
-            let used = if least > 0 { longest } else { CHUNK_LEN };
-            let number = |n: i64| u32::try_from(n.max(0)).unwrap_or(u32::MAX);
-            let (least, most) = (number(least), number(most));
-            popcount::counted(chunks, least, most, planes, &mut buffer[..used]);
-            used
-        }
-        Join::AndNot => return None,
-    })
 }
 
 #[cfg(test)]

@@ -204,19 +204,21 @@ pub(super) fn counted_body(
     let ragged = is_ragged(of, out.len());
     let mut at = 0;
     while at < out.len() {
-        let is_wide = is_wide(of, out.len(), at, ragged);
-        let pads = &mut [[[0; 8]; NARROW]; COUNTED];
-        match (is_wide, of.len() <= FOLDED) {
-            (true, true) => counted_few::<WIDE>(of, at, (least, most), out, &mut []),
-            (true, false) => {
-                counted_piece::<WIDE>(of, at, (least, most), planes, out, &mut []);
+        let is_few = of.len() <= FOLDED;
+        if is_wide(of, out.len(), at, ragged) {
+            match is_few {
+                true => counted_few::<WIDE>(of, at, (least, most), out, &mut []),
+                false => counted_piece::<WIDE>(of, at, (least, most), planes, out, &mut []),
             }
-            (false, true) => counted_few::<NARROW>(of, at, (least, most), out, pads),
-            (false, false) => {
-                counted_piece::<NARROW>(of, at, (least, most), planes, out, pads);
+            at += WIDE * 8;
+        } else {
+            let pads = &mut [[[0; 8]; NARROW]; COUNTED];
+            match is_few {
+                true => counted_few::<NARROW>(of, at, (least, most), out, pads),
+                false => counted_piece::<NARROW>(of, at, (least, most), planes, out, pads),
             }
+            at += NARROW * 8;
         }
-        at += if is_wide { WIDE * 8 } else { NARROW * 8 };
     }
 }
 

@@ -1,6 +1,6 @@
 use std::hash::BuildHasher;
 
-use super::super::{Bits, Source};
+use super::super::{Bits, CHUNK_LEN, range};
 use super::*;
 
 /// splitmix64.

@@ -5,8 +5,9 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use super::super::{Bits, Source};
+use super::super::Bits;
 use super::*;
+use crate::ds::popcount;
 
 /// The best of several runs, in µs.
 fn best_us(runs: usize, mut run: impl FnMut()) -> f64 {
