@@ -245,14 +245,26 @@ mod tests {
                 &[0, 1, 2, 3, 8, 9, 10, 16, 17, 33, 300],
             )
         };
-        let mut planes = Vec::new();
-        for (&len, &count) in lens
+        let sizes = lens
             .iter()
-            .flat_map(|len| counts.iter().map(move |n| (len, n)))
+            .flat_map(|len| counts.iter().map(move |n| (*len, *n)));
+        let mut planes = Vec::new();
+        for ((len, count), ragged) in
+            sizes.flat_map(|size| (0..3).map(move |ragged| (size, ragged)))
         {
-            // Every third one ends somewhere else.
-            let ends = |i: usize| if i % 3 == 1 { len * (i % 7) / 5 } else { len };
-            let owned: Vec<Vec<u8>> = (0..count).map(|i| noise(ends(i), i as u64)).collect();
+            // All end together, some end somewhere else, one ends just before.
+            let ends = |i: usize| match ragged {
+                1 if i % 5 == 1 => len * (i % 7) / 5,
+                1 if i % 5 == 3 => len.saturating_sub(477),
+                2 if i == 0 => len.saturating_sub(1),
+                _ => len,
+            };
+            let dense = |i: usize| {
+                let mut bytes = noise(ends(i), i as u64);
+                or_body(&mut bytes, &noise(ends(i), !i as u64));
+                bytes
+            };
+            let owned: Vec<Vec<u8>> = (0..count).map(dense).collect();
             let of: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
             let byte = |i: usize, at: usize| of[i].get(at).copied().unwrap_or(0);
             let mut out = vec![0x5A; len];

@@ -191,8 +191,6 @@ impl Open {
                     } else if least == operands {
                         self.join = Join::And;
                     }
-                } else if operands == 0 {
-                    return Left::Full;
                 }
                 Left::Items
             }

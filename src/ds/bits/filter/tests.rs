@@ -199,6 +199,10 @@ fn random_filters_agree_with_a_byte_loop() {
             let (a, b) = (rng.below(total), rng.below(total));
             check(&mut rng, &plan, &model, (a, b), round);
         }
+        // One bit on either side of where a chunk begins.
+        let border = (1 + rng.below(chunks)) * CHUNK_LEN as u64 * 8;
+        check(&mut rng, &plan, &model, (border - 1, border + 1), round);
+        check(&mut rng, &plan, &model, (border, border + 1), round);
         for _ in 0..100 {
             let bit = rng.below(total);
             assert_eq!(
