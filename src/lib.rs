@@ -20,6 +20,7 @@
 //! [`Transaction`] changes many keys at once. [`inspect`] looks at a file without opening it.
 //! docs/durability.md says what each [`Ack`] class promises, docs/file-format.md what the bytes are.
 
+mod activity;
 mod command;
 mod db;
 mod ds;
@@ -32,6 +33,7 @@ pub mod storage;
 mod sys;
 mod value;
 
+pub use activity::calendar::{Granularity, Period, Time, Zone};
 pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};

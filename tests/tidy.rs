@@ -15,12 +15,21 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keyspace", &["error", "ds", "value", "effect"]),
     ("command", &["error", "value", "keyspace"]),
     (
-        "engine",
+        "activity",
         &[
-            "error", "sys", "ds", "value", "effect", "storage", "keyspace", "command",
+            "error", "sys", "ds", "value", "effect", "keyspace", "command",
         ],
     ),
-    ("db", &["error", "sys", "storage", "command", "engine"]),
+    (
+        "engine",
+        &[
+            "error", "sys", "ds", "value", "effect", "storage", "keyspace", "command", "activity",
+        ],
+    ),
+    (
+        "db",
+        &["error", "sys", "storage", "command", "engine", "activity"],
+    ),
     ("inspect", &["error", "effect", "storage"]),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
