@@ -7,6 +7,7 @@
 //! 3. Exit codes: 0 fine; 1 an error reply, or a torn tail; 2 the file is damaged; 3 the file could not
 //!    be opened or read; 64 the command line makes no sense.
 
+mod activity;
 mod arguments;
 mod check;
 mod compact;
