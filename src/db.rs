@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command;
+use crate::command::bitmap_window::Question;
 use crate::command::blocking::Take;
 use crate::command::reply::Reply;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite, Usage};
@@ -23,9 +24,14 @@ use crate::storage::os::OsStorage;
 use crate::storage::{CompactionReport, OpenReport};
 use crate::sys::clock::Clock;
 
+mod activity;
 mod blocking;
 mod session;
 
+pub use activity::{
+    Activity, ActivityReader, AsPeriod, Bucket, Changes, Cohort, IntoTime, IntoWindow, Members,
+    Rolling, Streak, TopStreak, User, UserId, Users, Window,
+};
 pub use blocking::Blocked;
 pub use session::Session;
 
@@ -149,6 +155,15 @@ impl Builder {
     #[must_use]
     pub fn max_memory_samples(mut self, samples: usize) -> Self {
         self.options.memory.samples = samples;
+        self
+    }
+
+    /// Whether indexes of activities are kept in memory and follow every write; they are unless this is
+    /// called with `false`. Without, a question reads the marks of a snapshot anew and forgets them: writes
+    /// pay nothing and questions cost O(marks).
+    #[must_use]
+    pub fn activity_indexes(mut self, are_kept: bool) -> Self {
+        self.options.activity_indexes = are_kept;
         self
     }
 
@@ -546,6 +561,10 @@ impl Host for Db {
 
     fn database(&self) -> u8 {
         self.database
+    }
+
+    fn ask_activity(&self, question: &Question<'_>) -> Result<Reply, Error> {
+        self.answer(question)
     }
 
     fn block(&self, take: Take, timeout_ms: Option<u64>) -> Result<Reply, Error> {

@@ -34,6 +34,7 @@ mod sys;
 mod value;
 
 pub use activity::calendar::{Granularity, Period, Time, Zone};
+pub use activity::definition::ActivityOptions;
 pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
@@ -78,7 +79,10 @@ pub use command::zset_random::ZRandomRead;
 pub use command::zset_range::{ZRange, ZRangeRead, ZRangeWrite};
 pub use command::zset_remove::{ZPopped, ZRemoveWrite};
 pub use command::zset_write::{ZAddOptions, ZAdded, ZSetWrite};
+pub use db::{Activity, ActivityReader, Members, User, UserId, Users, Window};
+pub use db::{AsPeriod, IntoTime, IntoWindow};
 pub use db::{Blocked, Builder, Db, Session};
+pub use db::{Bucket, Changes, Cohort, Rolling, Streak, TopStreak};
 pub use effect::{Effect, Items};
 pub use engine::change::{Change, ChangeKind};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
@@ -137,3 +141,7 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/activity.md")]
+struct ActivityDoctests;

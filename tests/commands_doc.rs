@@ -23,6 +23,12 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
             "BITOP OR active active:mon active:tue",
             "BITCOUNT active",
             "BITOPCOUNT ATLEAST 1 2 active:mon active:tue",
+            "SETBIT login:2026-11-20 7 1",
+            "SETBIT login:2026-11-21 7 1",
+            "SETBIT login:2026-11-21 9 1",
+            "BITWINDOW COUNT login 2026-11-01 2026-11-30",
+            "BITWINDOW COUNT login - + ATLEAST 2 NOT 1 active:tue",
+            "BITWINDOW STREAK login 7 2026-11-21",
         ],
     ),
     (

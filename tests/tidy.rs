@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("effect", &["error", "sys"]),
     ("storage", &["error", "sys"]),
     ("keyspace", &["error", "ds", "value", "effect"]),
-    ("command", &["error", "value", "keyspace"]),
+    ("command", &["error", "value", "keyspace", "activity"]),
     (
         "activity",
         &[

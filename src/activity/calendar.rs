@@ -8,15 +8,6 @@
 //!    digits for the year. Every period has exactly one text; no other text is taken for it.
 //! 3. Nothing here asks what time it is.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the index that calls it is not here yet"
-    )
-)]
-
 mod date;
 mod suffix;
 mod zone;
@@ -65,6 +56,11 @@ impl Granularity {
         }
     }
 
+    /// The number of the last period of the calendar.
+    pub(crate) fn last_number(self) -> u32 {
+        self.number_at(date::DAYS - 1, 23)
+    }
+
     /// The number of the period this hour of this day lies in.
     fn number_at(self, day: u32, hour: u32) -> u32 {
         match self {
@@ -111,7 +107,7 @@ impl FromStr for Granularity {
 /// assert_eq!(day.week_of().to_string(), "2026-W53");
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period {
     granularity: Granularity,
     number: u32,
@@ -248,6 +244,13 @@ impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; SUFFIX_BYTES_MAX];
         f.pad(suffix::write(*self, &mut text))
+    }
+}
+
+/// As it is shown: a number of days is no help to a reader.
+impl fmt::Debug for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

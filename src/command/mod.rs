@@ -12,11 +12,14 @@
 //! 2. It checks everything before its first mutation; no `?` follows one.
 //! 3. Its errors print Redis's exact text.
 
+pub(crate) mod activity;
+pub(crate) mod activity_select;
 pub(crate) mod args;
 pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
 pub(crate) mod bitmap_op;
 pub(crate) mod bitmap_op_count;
+pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
 pub(crate) mod expire;
 pub(crate) mod geo;
@@ -80,6 +83,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     bitmap::COMMANDS,
     bitmap_op::COMMANDS,
     bitmap_op_count::COMMANDS,
+    bitmap_window::COMMANDS,
     bitmap_field::COMMANDS,
     list::COMMANDS,
     list_write::COMMANDS,

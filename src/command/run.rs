@@ -5,6 +5,7 @@
 //! hang the public methods on those, so that all three get the same methods from one definition and a
 //! snapshot cannot write. Callers that speak in words go through [`Host`], which can be a `dyn`.
 
+use super::bitmap_window::Question;
 use super::blocking::{Take, TakeNow};
 use super::reply::Reply;
 use crate::error::{CommandError, Error, StorageError};
@@ -162,6 +163,13 @@ pub(crate) trait Host {
             Ok(())
         })?;
         Ok(take.reply(taken))
+    }
+
+    /// Answers a question about an activity. Only what reads all of a database can.
+    fn ask_activity(&self, question: &Question<'_>) -> Result<Reply, Error> {
+        let _nobody_knows = question;
+        let text = "ERR BITWINDOW is not answered in a transaction: ask the database or a fork";
+        Err(CommandError::Other(text.into()).into())
     }
 
     /// Takes a step of the caller's own transaction. Only a session has one.

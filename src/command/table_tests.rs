@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
+use super::bitmap_window::Question;
 use super::reply::Reply;
 use super::run::{Host, Keys, ReadCall, Step, WriteCall};
 use super::script::Numbers;
@@ -222,6 +223,12 @@ impl RecordingHost {
 }
 
 impl Host for RecordingHost {
+    fn ask_activity(&self, question: &Question<'_>) -> Result<Reply, Error> {
+        self.calls.read.set(self.calls.read.get() + 1);
+        self.name(Keys::One(question.name));
+        Ok(Reply::Nil)
+    }
+
     fn transact(&self, _step: Step<'_>) -> Result<Reply, Error> {
         Ok(Reply::ok())
     }

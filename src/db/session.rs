@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 
 use super::Db;
 use crate::command;
+use crate::command::bitmap_window::Question;
 use crate::command::blocking::Take;
 use crate::command::reply::Reply;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
@@ -368,6 +369,10 @@ impl Host for Running<'_> {
         self.db
             .database(self.database.get())?
             .block(take, timeout_ms)
+    }
+
+    fn ask_activity(&self, question: &Question<'_>) -> Result<Reply, Error> {
+        self.db.database(self.database.get())?.answer(question)
     }
 
     fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {

@@ -3,6 +3,7 @@
 //! Lock order: transaction gate, shards ascending, feeds, log, waiters. Nothing that can wait for another
 //! thread happens while a shard is locked.
 
+pub(crate) mod activity;
 pub(crate) mod background;
 pub(crate) mod change;
 pub(crate) mod commit;
@@ -76,6 +77,7 @@ pub(crate) struct Engine {
     pub(crate) compactor: Compactor,
     pub(crate) ack: Ack,
     pub(crate) compaction: CompactionPolicy,
+    activity_indexes: bool,
     store: Option<Store>,
     /// The process that opened the file; see [`crate::sys::fork`].
     process: u64,
@@ -156,6 +158,7 @@ impl Engine {
             compactor: Compactor::new(),
             ack: options.ack,
             compaction: options.compaction,
+            activity_indexes: options.activity_indexes,
             store,
             process: process_token(),
             state: AtomicU8::new(OPEN),
@@ -284,9 +287,11 @@ impl Engine {
         let shards = locked.all().into_iter().cloned().collect();
         // No frame can be appended while every shard is locked.
         let lsn = self.observed_lsn();
+        let activities = self.observers.freeze_activities();
         drop(locked);
         Ok(Snapshot::new(
             shards,
+            activities,
             self.layout.clone(),
             self.rules,
             self.clock.now_ms(),
@@ -314,6 +319,7 @@ impl Engine {
             Some(store) => store.close(self.clock.now_ms()),
             None => Ok(()),
         };
+        self.observers.activities.end_all();
         if open.is_ok() {
             let shards: Vec<Shard> = self.slots.iter().map(|slot| self.take(slot)).collect();
             if shards.iter().any(|shard| !shard.is_empty()) {

@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use super::Engine;
 use super::waiters::{Waiters, Waits};
 use super::watch::Watches;
+use crate::activity::live::Activities;
 use crate::effect::codec;
 use crate::error::StorageError;
 use crate::keyspace::{Batch, Cause, Reach};
@@ -64,6 +65,10 @@ pub(crate) struct Observers {
     feeds: Mutex<Vec<Arc<dyn Feed>>>,
     /// Keys that sessions watch.
     pub(super) watches: Watches,
+    /// Activities whose indexes follow their keys.
+    pub(super) activities: Activities,
+    /// How many of those there are.
+    pub(super) activity_count: AtomicUsize,
     /// Whoever waits for something to take.
     pub(crate) waiters: Waiters,
     /// Where the log would end, if there is none: bytes handed over so far.
@@ -172,6 +177,12 @@ impl Engine {
         observers
             .watches
             .committed(&committed, after, &self.layout, &now_ms);
+        if observers.activity_count.load(Ordering::Relaxed) != 0 {
+            let effects = committed.effects();
+            observers
+                .activities
+                .committed(effects.map_while(Result::ok));
+        }
         *waits = observers.waiters.ready(&committed);
         if has_feeds {
             self.feeds.wake();

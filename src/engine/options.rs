@@ -87,6 +87,8 @@ pub(crate) struct Options {
     pub(crate) read_only: bool,
     pub(crate) load_threads: usize,
     pub(crate) seed: Option<u64>,
+    /// Whether indexes of activities are kept.
+    pub(crate) activity_indexes: bool,
     /// A directory other than the real one.
     pub(crate) storage: Option<Arc<dyn Storage>>,
 }
@@ -108,6 +110,7 @@ impl Default for Options {
             read_only: false,
             load_threads: 2,
             seed: None,
+            activity_indexes: true,
             storage: None,
         }
     }

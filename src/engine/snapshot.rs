@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::activity::SnapshotActivities;
 use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, WriteCall};
 use crate::command::server::check_database;
 use crate::ds::census::Census;
@@ -29,6 +30,7 @@ struct State {
     taken_at_ms: u64,
     lsn: u64,
     random: Rng,
+    activities: SnapshotActivities,
 }
 
 impl Drop for State {
@@ -37,6 +39,10 @@ impl Drop for State {
         let shards = std::mem::take(&mut self.shards);
         if shards.iter().any(|shard| !shard.is_empty()) {
             drop_elsewhere(shards);
+        }
+        let activities = std::mem::take(self.activities.get_mut());
+        if !activities.is_empty() {
+            drop_elsewhere(activities);
         }
     }
 }
@@ -54,6 +60,7 @@ impl ShardSource for State {
 impl Snapshot {
     pub(crate) fn new(
         shards: Vec<Shard>,
+        activities: SnapshotActivities,
         layout: Layout,
         rules: Rules,
         taken_at_ms: u64,
@@ -67,6 +74,7 @@ impl Snapshot {
             taken_at_ms,
             lsn,
             random,
+            activities,
         };
         Self {
             state: Arc::new(state),
@@ -142,6 +150,15 @@ impl Snapshot {
 
     pub(crate) fn shards(&self) -> &[Shard] {
         &self.state.shards
+    }
+
+    pub(super) fn activities(&self) -> &SnapshotActivities {
+        &self.state.activities
+    }
+
+    /// Whether both are the same moment of the same database.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state) && self.database == other.database
     }
 
     pub(crate) fn layout(&self) -> &Layout {

@@ -117,6 +117,13 @@ impl<'a> ReadTx<'a> {
         (!is_gone(&entry, self.now)).then(|| Entry::new(entry))
     }
 
+    /// The deadline of what lies at `key`, also if it has passed.
+    pub(crate) fn deadline(&self, key: &[u8]) -> Option<u64> {
+        let (shard, hash) = self.place(key);
+        let entry = shard.table(self.database).keys().get(hash, key)?;
+        Entry::new(entry).expires_at_ms()
+    }
+
     /// The value beside the pages at `key`, unless it is missing or expired; `None` within for a string
     /// that lies in its page. As [`entry`](Self::entry), in fewer steps.
     #[inline]

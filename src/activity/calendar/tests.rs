@@ -531,3 +531,15 @@ mod zones {
         }
     }
 }
+
+#[test]
+fn periods_are_debugged_as_they_are_written() {
+    let periods: Vec<Period> = ["2026-11-21", "2026-11-21T07", "2026-W47"]
+        .into_iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
+    assert_eq!(
+        format!("{periods:?}"),
+        "[2026-11-21, 2026-11-21T07, 2026-W47]"
+    );
+}

@@ -73,6 +73,12 @@ impl Cohorts {
         let Some((from, to)) = span else {
             return Some(cohorts);
         };
+        // The first and the last mark alone are too far apart.
+        if let (Some(low), Some(high)) = (buckets.of(from), buckets.of(to))
+            && high - low >= limit
+        {
+            return None;
+        }
         if to - from < MAX_ROW_PERIODS {
             timelines.for_each_row(from, to, |_, words| {
                 let next = |period: u32| {

@@ -23,6 +23,8 @@ mod timing;
 
 pub(crate) use cohorts::Buckets;
 
+use std::fmt;
+
 use cohorts::{Cohorts, Mark};
 use links::LinkCounts;
 use timelines::Timelines;
@@ -40,6 +42,16 @@ pub(crate) struct History {
     timelines: Timelines,
     links: LinkCounts,
     cohorts: Option<Cohorts>,
+    /// How many changes there have been.
+    changes: u64,
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History")
+            .field("span", &self.span())
+            .finish_non_exhaustive()
+    }
 }
 
 impl History {
@@ -50,6 +62,7 @@ impl History {
             return on;
         };
         debug_assert!(user < u32::MAX);
+        self.changes += 1;
         if on {
             self.links.insert(period, previous, next);
             self.timelines.set(user, period);
@@ -70,28 +83,27 @@ impl History {
         !on
     }
 
+    /// Makes exactly those of eight users active in `period` whose bits are set in `byte`, of which the
+    /// highest is `first_user`'s, a multiple of 8.
+    #[inline]
+    pub(crate) fn set_byte(&mut self, first_user: u32, period: u32, byte: u8) {
+        let mut changed = self.timelines.byte(first_user, period) ^ byte;
+        while changed != 0 {
+            let place = changed.leading_zeros();
+            let mask = 0x80 >> place;
+            self.set(first_user + place, period, byte & mask != 0);
+            changed ^= mask;
+        }
+    }
+
     /// Makes exactly those users active in each of the `periods`, ascending, whose bits are set in the
     /// byte string at its place in `bits`, of the users that these have bits for. The highest bit of
     /// the first byte is `first_user`, a multiple of 64; the byte strings are of the same length, a
     /// multiple of 8. What these users have in other periods stays.
     pub(crate) fn replace(&mut self, first_user: u32, periods: &[u32], bits: &[&[u8]]) {
+        self.changes += 1;
         replace::replace(self, first_user, periods, bits);
         self.drop_wide_cohorts();
-    }
-
-    /// Makes no user at or above `first_user` active in `period`.
-    pub(crate) fn clear_from(&mut self, period: u32, first_user: u32) {
-        let segment = timelines::split(period).0;
-        let mut from = first_user;
-        while let Some(group) = self.timelines.group_from(segment, from) {
-            for user in group.max(first_user)..=group | 63 {
-                self.set(user, period, false);
-            }
-            match group.checked_add(64) {
-                Some(next) => from = next,
-                None => return,
-            }
-        }
     }
 
     fn drop_wide_cohorts(&mut self) {
@@ -139,9 +151,9 @@ impl History {
         self.links.firsts(0, u32::MAX)
     }
 
-    /// One above the highest user that may be active.
-    pub(crate) fn user_end(&self) -> u64 {
-        self.timelines.user_end()
+    /// The first user at or after `from` who may be active: all below were never.
+    pub(crate) fn next_user(&self, from: u32) -> Option<u32> {
+        self.timelines.group_from(from).map(|group| group.max(from))
     }
 
     pub(crate) fn first(&self, user: u32) -> Option<u32> {
@@ -194,6 +206,16 @@ impl History {
             self.cohorts = Cohorts::count(buckets, limit, &self.timelines, self.span());
         }
         self.cohorts.is_some()
+    }
+
+    /// Keeps the cohorts that `counted`, a clone, has counted since, unless either was changed meanwhile.
+    /// Says whether it does.
+    pub(crate) fn adopt_cohorts(&mut self, counted: &Self) -> bool {
+        let is_same = self.changes == counted.changes;
+        if is_same {
+            self.cohorts.clone_from(&counted.cohorts);
+        }
+        is_same
     }
 
     /// Keeps no cohorts any more.

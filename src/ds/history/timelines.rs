@@ -190,6 +190,25 @@ impl Timelines {
             .is_some_and(|block| block.contains(place.row, bit))
     }
 
+    /// Who of the eight users from `first_user` on, a multiple of 8, was active in `period`: the first is
+    /// the highest bit.
+    #[inline]
+    pub(super) fn byte(&self, first_user: u32, period: u32) -> u8 {
+        let ((segment, bit), place) = (split(period), place(first_user));
+        let Some(block) = self.block(segment, place) else {
+            return 0;
+        };
+        let width = block.width();
+        let Some(at) = (bit / 8).checked_sub(block.first_byte) else {
+            return 0;
+        };
+        if at >= width {
+            return 0;
+        }
+        let rows = block.bytes[place.row * width..][..8 * width].chunks_exact(width);
+        rows.fold(0, |byte, row| byte << 1 | (row[at] >> (bit % 8) & 1))
+    }
+
     /// A user's block in the segment of a period, and where the segments before and after it end and
     /// start.
     #[inline]
@@ -249,6 +268,11 @@ impl Timelines {
     ) -> Option<(Option<u32>, Option<u32>)> {
         let ((segment, bit), place) = (split(period), place(user));
         let (block, below, above) = self.around(segment, place);
+        if let Some(block) = block {
+            // The change will need the line of the block's counts, which lies before its first row: waiting
+            // for that and for the user's row at once is waiting once.
+            std::hint::black_box(block.bytes[0]);
+        }
         if block.is_some_and(|block| block.contains(place.row, bit)) == on {
             return None;
         }
@@ -424,28 +448,20 @@ impl Timelines {
         }
     }
 
-    /// The first group at or after `user`'s that has marks in `segment`: its first user.
-    pub(super) fn group_from(&self, segment: u32, user: u32) -> Option<u32> {
-        let chunks = self.segments.get(segment)?;
+    /// The first group at or after `user`'s that has marks: its first user.
+    pub(super) fn group_from(&self, user: u32) -> Option<u32> {
         let from = place(user);
-        let start = chunks.find(from.chunk).unwrap_or_else(|at| at);
-        (start..chunks.len()).find_map(|at| {
-            let key = chunks.key(at);
-            let first_slot = if key == from.chunk { from.slot } else { 0 };
-            let blocks = &chunks.values()[at].blocks;
-            let slot = (first_slot..CHUNK).find(|&slot| blocks[slot].is_some())?;
-            Some(key << CHUNK_SHIFT | (slot as u32) << GROUP_SHIFT)
-        })
-    }
-
-    /// One above the highest user of the groups with marks.
-    pub(super) fn user_end(&self) -> u64 {
-        let ends = self.segments.values().iter().filter_map(|chunks| {
-            let (key, chunk) = chunks.iter().next_back()?;
-            let slot = chunk.blocks.iter().rposition(Option::is_some)?;
-            Some((u64::from(key) << CHUNK_SHIFT) + ((slot as u64 + 1) << GROUP_SHIFT))
+        let groups = self.segments.values().iter().filter_map(|chunks| {
+            let start = chunks.find(from.chunk).unwrap_or_else(|at| at);
+            (start..chunks.len()).find_map(|at| {
+                let key = chunks.key(at);
+                let first_slot = if key == from.chunk { from.slot } else { 0 };
+                let blocks = &chunks.values()[at].blocks;
+                let slot = (first_slot..CHUNK).find(|&slot| blocks[slot].is_some())?;
+                Some(key << CHUNK_SHIFT | (slot as u32) << GROUP_SHIFT)
+            })
         });
-        ends.max().unwrap_or(0)
+        groups.min()
     }
 
     /// Calls `visit` for every group with a block in a segment that `from..=to` touches, ascending:
