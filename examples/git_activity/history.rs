@@ -1,111 +1,54 @@
-//! Where commits come from: `git log`, or a made-up team where there is none.
+//! Where commits come from: `git log`, or a team that never was.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::calendar::Day;
+use nacredb::Period;
 
-/// What the database needs to know of a commit.
-#[derive(Debug, Clone)]
-pub(crate) struct Commit {
-    pub(crate) hash: String,
-    pub(crate) day: Day,
-    pub(crate) email: String,
-    pub(crate) name: String,
-}
+/// Who wrote a commit, and on which day as the author's clock had it.
+pub(crate) type Commit = (String, Period);
 
-/// The fields of a line of `git log`, oldest commit first.
-const FORMAT: &str = "--format=%H%x1f%ad%x1f%aE%x1f%aN";
-
-/// A running `git log`.
-#[derive(Debug)]
-pub(crate) struct GitLog {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-}
-
-impl GitLog {
-    /// Starts it, or says why not.
-    pub(crate) fn start(repository: &Path) -> Result<Self, String> {
-        let git = || {
-            let mut git = Command::new("git");
-            git.arg("-C").arg(repository).stdin(Stdio::null());
-            git
-        };
-        let probe = git()
-            .args(["rev-parse", "--verify", "--quiet", "HEAD"])
-            .output();
-        let probe = probe.map_err(|error| format!("git does not start ({error})"))?;
-        if !probe.status.success() {
-            let said = String::from_utf8_lossy(&probe.stderr);
-            let why = said.lines().next().unwrap_or("no commits yet");
-            return Err(format!("no history in {}: {why}", repository.display()));
-        }
-        let mut child = git()
-            .args(["log", "--reverse", "--date=short", FORMAT])
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("git does not start ({error})"))?;
-        let stdout = child.stdout.take().ok_or("git log has no output")?;
-        let lines = BufReader::new(stdout);
-        Ok(Self { child, lines })
+/// All commits of a repository, or why there are none.
+pub(crate) fn read(repository: &Path) -> Result<Vec<Commit>, String> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(repository).stdin(Stdio::null());
+    git.args(["log", "--date=short", "--format=%ad %aN"]);
+    let said = git.output();
+    let said = said.map_err(|error| format!("git does not start ({error})"))?;
+    if !said.status.success() {
+        let why = String::from_utf8_lossy(&said.stderr);
+        let why = why.lines().next().unwrap_or("git log failed").to_owned();
+        return Err(why);
     }
-
-    /// The next commit. Lines that are none (a date before year 0, say) are passed over.
-    pub(crate) fn next(&mut self) -> Result<Option<Commit>, Box<dyn std::error::Error>> {
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if self.lines.read_until(b'\n', &mut line)? == 0 {
-                let status = self.child.wait()?;
-                if !status.success() {
-                    return Err(format!("git log ended with {status}").into());
-                }
-                return Ok(None);
-            }
-            let text = String::from_utf8_lossy(&line);
-            let mut fields = text.trim_end_matches('\n').splitn(4, '\x1f');
-            let mut field = || fields.next().unwrap_or_default().to_owned();
-            let (hash, date, email, name) = (field(), field(), field(), field());
-            if let Some(day) = Day::parse(&date) {
-                return Ok(Some(Commit {
-                    hash,
-                    day,
-                    email,
-                    name,
-                }));
-            }
-        }
-    }
+    let lines = String::from_utf8_lossy(&said.stdout);
+    // A line without a date of the calendar is passed over, and names may not steer the terminal.
+    let commit = |line: &str| {
+        let (day, author) = line.split_once(' ')?;
+        let author = author.chars().filter(|symbol| !symbol.is_control());
+        Some((author.take(40).collect(), day.parse().ok()?))
+    };
+    Ok(lines.lines().filter_map(commit).collect())
 }
 
-/// A year of a team of eight that never was, the same each time.
+/// Two years of forty people, the same each time.
 pub(crate) fn sample() -> Vec<Commit> {
-    let team = [
-        "Ada", "Brook", "Chidi", "Dorota", "Emre", "Fumiko", "Grace", "Hugo",
-    ];
-    let newest = Day::parse("2026-11-21").map_or(0, |day| day.0);
-    let mut commits = Vec::new();
-    let mut random = 1_u64;
-    for day in (newest - 400..=newest).map(Day) {
-        for (index, name) in team.iter().enumerate() {
+    let (mut commits, mut random) = (Vec::new(), 1_u64);
+    let mut day = Period::day(2024, 11, 21).ok();
+    for number in 0..=730 {
+        for person in 0..40 {
             random = random
                 .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            let weekend = day.weekday() >= 5;
-            // The first of the team commit most; little happens at weekends.
-            let often = if weekend { 6 } else { 60 } / (index as u64 + 1);
-            let dice = (random >> 33) % 100;
-            for number in 0..often.saturating_sub(dice).div_ceil(12) {
-                commits.push(Commit {
-                    hash: format!("{day}-{index}-{number}"),
-                    day,
-                    email: format!("{}@example.org", name.to_lowercase()),
-                    name: (*name).to_owned(),
-                });
+                .wrapping_add(1);
+            // They join one after the other, some for a while only, and little happens at weekends.
+            let stays = if person % 3 == 0 { 730 } else { 90 };
+            let is_here = (person * 18..person * 18 + stays).contains(&number);
+            let weekend = day.is_some_and(|day| day.weekday() > 5);
+            let often = if weekend { 6 } else { 60 } / (person % 8 + 1);
+            if is_here && (random >> 33) % 100 < often {
+                commits.extend(day.map(|day| (format!("Author {person}"), day)));
             }
         }
+        day = day.and_then(Period::next);
     }
     commits
 }

@@ -7,6 +7,7 @@ use lexopt::Arg::{Long, Short, Value};
 use lexopt::Parser;
 
 use crate::Failure;
+use crate::activity::{self, ActivityTask};
 
 const HELP: &str = "\
 nacre: a NacreDB file from the command line
@@ -17,6 +18,7 @@ nacre: a NacreDB file from the command line
   nacre check FILE               verify every byte; changes nothing
   nacre log FILE                 the append log as readable commands, one frame a line
   nacre compact FILE             rewrite the file as one snapshot without history
+  nacre activity FILE NAME ..    who was active when: csv files in, reports out; has its own --help
 
 shell, exec:
   --raw, --no-raw     plain bytes, or for people; by default whichever fits standard output
@@ -92,6 +94,7 @@ pub(crate) enum Task {
     Compact {
         path: PathBuf,
     },
+    Activity(ActivityTask),
 }
 
 impl From<lexopt::Error> for Failure {
@@ -129,6 +132,7 @@ fn parse_from(mut parser: Parser) -> Result<Task, Failure> {
     let allowed: &[&str] = match name.as_str() {
         "help" => return Ok(Task::Print(HELP.to_owned())),
         "version" => return Ok(version()),
+        "activity" => return activity(&mut parser),
         "shell" => &["memory", "raw", "no-raw"],
         "exec" => &["x", "raw", "no-raw"],
         "info" => &["json"],
@@ -140,6 +144,15 @@ fn parse_from(mut parser: Parser) -> Result<Task, Failure> {
         return Ok(Task::Print(HELP.to_owned()));
     };
     task(&name, given)
+}
+
+/// The rest of a command line that has its own help.
+fn activity(parser: &mut Parser) -> Result<Task, Failure> {
+    let task = match activity::parse(parser) {
+        Err(Failure::Usage(text)) => return Err(Failure::UsageOf("activity", text)),
+        parsed => parsed?,
+    };
+    Ok(task.map_or_else(|| Task::Print(activity::HELP.to_owned()), Task::Activity))
 }
 
 fn version() -> Task {
@@ -302,5 +315,19 @@ mod tests {
         };
         assert_eq!((task.from_lsn, task.limit, task.json), (12, 3, true));
         assert!(matches!(parsed("log --help"), Ok(Task::Print(_))));
+    }
+
+    #[test]
+    fn an_activity_has_its_own_help() {
+        let Ok(Task::Print(help)) = parsed("activity --help") else {
+            panic!("no help");
+        };
+        assert!(help.starts_with("nacre activity:"));
+        let failure = parsed("activity f web dance");
+        assert!(matches!(failure, Err(Failure::UsageOf("activity", _))));
+        assert!(matches!(
+            parsed("activity f web report"),
+            Ok(Task::Activity(_))
+        ));
     }
 }

@@ -4,7 +4,7 @@
 //! Invariants:
 //! 1. What was asked for goes to standard output, everything else to standard error.
 //! 2. A reader that goes away (`nacre log f | head`) ends the tool quietly.
-//! 3. Exit codes: 0 fine; 1 an error reply, or a torn tail; 2 the file is damaged; 3 the file could not
+//! 3. Exit codes: 0 fine; 1 an error reply, a torn tail, or rows that were not understood; 2 the file is damaged; 3 the file could not
 //!    be opened or read; 64 the command line makes no sense.
 
 mod activity;
@@ -34,6 +34,10 @@ use nacredb::{Db, Error, StorageError};
 pub(crate) enum Failure {
     /// The command line makes no sense.
     Usage(String),
+    /// The same, for a subcommand with a help of its own.
+    UsageOf(&'static str, String),
+    /// What was asked for cannot be done; says why.
+    Refused(String),
     /// The database said no; says what was being done or to what.
     Database(String, Error),
     /// Standard input, output or the terminal.
@@ -57,6 +61,8 @@ impl Failure {
     fn report(&self) -> u8 {
         let (code, text) = match self {
             Self::Usage(text) => (64, format!("{text}\nTry `nacre --help`.")),
+            Self::UsageOf(command, text) => (64, format!("{text}\nTry `nacre {command} --help`.")),
+            Self::Refused(text) => (1, text.clone()),
             Self::Database(place, error) => {
                 let code = match error {
                     Error::Command(_) => 1,
@@ -77,7 +83,10 @@ impl Failure {
 fn plain(error: &Error) -> String {
     match error {
         Error::Storage(error) => error.to_string(),
-        Error::Command(_) | _ => error.to_string(),
+        Error::Command(_) | _ => {
+            let text = error.to_string();
+            text.strip_prefix("ERR ").unwrap_or(&text).to_owned()
+        }
     }
 }
 
@@ -118,6 +127,7 @@ fn run() -> Result<u8, Failure> {
         Task::Check { path } => check::run(&path),
         Task::Log(task) => log::run(&task),
         Task::Compact { path } => compact::run(&path),
+        Task::Activity(task) => activity::run(&task),
     }
 }
 

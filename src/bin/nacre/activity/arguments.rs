@@ -32,17 +32,18 @@ import:
   --granularity G     hour, day or week, for an activity that is not there yet; else day
   --zone Z            whose days: UTC, +02:00 or Europe/Berlin, for an activity that is not there yet;
                       times without an offset are local
-  --named             users have names; else they are numbers up to 4294967295
+  --named             users have names, for an activity that is not there yet; else they are numbers
+                      up to 4294967294. All activities of a file share their names
   --bad-rows N        tell the first N rows that were not understood; else 20
   --restart           read all rows, even those an earlier import has read
-report, heatmap, top-streaks:
+report, retention, heatmap, top-streaks:
   --from DAY, --to DAY  only these days; else all, for heatmap the last year
 report, retention:
-  --by STEP           day, week or month; else a report goes by day, retention by week
+  --by STEP           day, week or month, whole ones; else a report goes by day, retention by week
 report:
   --html OUT          a page with everything, for a browser; `-` is standard output
 retention:
-  --weeks N           only who came in the last N weeks; else 12
+  --weeks N           only who came in the last N weeks; else 2 by day, 12 by week, 52 by month
 heatmap:
   --svg OUT           a picture; `-` is standard output
   --terminal          on the terminal, as if nothing were said
@@ -57,7 +58,6 @@ none was imported because the file could not be understood. Else as of the other
 /// Rows that are told if nothing is said.
 const BAD_ROWS: usize = 20;
 const STREAKS: usize = 10;
-const WEEKS: u32 = 12;
 
 /// A csv file to import and how.
 #[derive(Debug, PartialEq)]
@@ -84,13 +84,16 @@ pub(crate) struct Span {
 pub(crate) enum Action {
     Import(ImportTask),
     Report {
-        by: Step,
+        /// By the shortest that the activity can be asked for if nothing is said.
+        by: Option<Step>,
         span: Span,
         /// A page here instead of a table.
         html: Option<PathBuf>,
     },
     Retention {
         by: Step,
+        span: Span,
+        /// As many before the end, where no day is said that it is from.
         weeks: u32,
     },
     Heatmap {
@@ -178,7 +181,7 @@ fn allowed(action: &str) -> &'static [&'static str] {
             "restart",
         ],
         "report" => &["by", "from", "to", "html"],
-        "retention" => &["by", "weeks"],
+        "retention" => &["by", "from", "to", "weeks"],
         "heatmap" => &["from", "to", "svg", "terminal"],
         "top-streaks" => &["from", "to"],
         _ => &[],
@@ -213,18 +216,18 @@ impl Given {
             "time-format" => self.format = TimeFormat::from_option(value)?,
             "granularity" => self.granularity = Some(said(option, value)?),
             "zone" => self.zone = Some(said(option, value)?),
-            "bad-rows" => self.bad_rows = Some(number(option, value)?),
+            "bad-rows" => self.bad_rows = Some(number("--bad-rows", value)?),
             "from" => self.span.from = Some(day(option, value)?),
             "to" => self.span.to = Some(day(option, value)?),
             "by" => self.by = Some(Step::from_option(value)?),
-            _ => self.weeks = Some(number(option, value)?),
+            _ => self.weeks = Some(number("--weeks", value)?),
         }
         Ok(())
     }
 }
 
 fn number<N: std::str::FromStr>(option: &str, value: &str) -> Result<N, Failure> {
-    let wrong = |_| Failure::Usage(format!("--{option} takes a number, not `{value}`"));
+    let wrong = |_| Failure::Usage(format!("{option} takes a number, not `{value}`"));
     value.parse().map_err(wrong)
 }
 
@@ -268,7 +271,7 @@ fn task(values: Vec<OsString>, given: Given) -> Result<ActivityTask, Failure> {
     let (Some(path), Some(name), Some(action)) = (values.next(), values.next(), values.next())
     else {
         return Err(usage(
-            "`nacre activity` takes a FILE, a NAME and what to do",
+            "`nacre activity` takes a FILE, a NAME and what to do: import, report, retention, heatmap or top-streaks",
         ));
     };
     let name = name
@@ -295,14 +298,21 @@ fn task(values: Vec<OsString>, given: Given) -> Result<ActivityTask, Failure> {
             Action::TopStreaks { count, span }
         }
         ("report", None) => Action::Report {
-            by: given.by.unwrap_or(Step::Day),
+            by: given.by,
             span,
             html: given.html,
         },
-        ("retention", None) => Action::Retention {
-            by: given.by.unwrap_or(Step::Week),
-            weeks: given.weeks.unwrap_or(WEEKS),
-        },
+        ("retention", None) if given.weeks.is_some() && span.from.is_some() => {
+            return Err(usage("either --from or --weeks"));
+        }
+        ("retention", None) => {
+            let by = given.by.unwrap_or(Step::Week);
+            Action::Retention {
+                by,
+                span,
+                weeks: given.weeks.unwrap_or(by.weeks_followed()),
+            }
+        }
         ("heatmap", None) if given.terminal && given.svg.is_some() => {
             return Err(usage("either --svg or --terminal"));
         }
@@ -417,7 +427,7 @@ mod tests {
         assert_eq!(
             parsed("f web report").unwrap(),
             Action::Report {
-                by: Step::Day,
+                by: None,
                 span,
                 html: None
             }
@@ -426,6 +436,7 @@ mod tests {
             parsed("f web retention").unwrap(),
             Action::Retention {
                 by: Step::Week,
+                span,
                 weeks: 12
             }
         );
@@ -479,6 +490,7 @@ mod tests {
             "f web report --from 2026-W01",
             "f web report --from 2026-02-02 --to 2026-02-01",
             "f web heatmap --svg a --terminal",
+            "f web retention --weeks 3 --from 2026-01-01",
             "f web top-streaks many",
             "--user a f web import --time b",
             "f web import -x",

@@ -39,6 +39,14 @@ impl Column {
         }
     }
 
+    /// As it is told: `user`, 3.
+    fn label(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Name(name) => format!("`{name}`"),
+        }
+    }
+
     fn find(&self, first: &ByteRecord) -> Option<usize> {
         match self {
             Self::Number(number) => Some(number - 1).filter(|index| *index < first.len()),
@@ -146,7 +154,7 @@ impl Dialect {
     pub(crate) fn describe(&self) -> String {
         let delimiter = match self.delimiter {
             b'\t' => "tab".to_owned(),
-            other => char::from(other).to_string(),
+            other => format!("`{}`", char::from(other)),
         };
         format!(
             "columns {} and {} between {delimiter}, {} header, times {}",
@@ -186,10 +194,16 @@ fn sample_rows(sample: &[u8], whole: bool, delimiter: u8) -> Vec<ByteRecord> {
 
 /// The delimiter that finds both columns and parts every row alike, into the most columns.
 fn delimiter(sample: &[u8], whole: bool, known: &Known) -> Result<u8, String> {
+    let columns = [&known.user, &known.time];
+    let mut is_found = [false; 2];
     let candidates = DELIMITERS.into_iter().rev().filter_map(|delimiter| {
         let rows = sample_rows(sample, whole, delimiter);
         let first = rows.first()?;
-        if known.user.find(first).is_none() || known.time.find(first).is_none() {
+        let found = columns.map(|column| column.find(first).is_some());
+        for (ever, now) in is_found.iter_mut().zip(found) {
+            *ever |= now;
+        }
+        if found.contains(&false) {
             return None;
         }
         let alike = rows.iter().filter(|row| row.len() == first.len()).count();
@@ -204,8 +218,16 @@ fn delimiter(sample: &[u8], whole: bool, known: &Known) -> Result<u8, String> {
                 .position(|byte| *byte == b'\n')
                 .unwrap_or(sample.len());
             let first = String::from_utf8_lossy(&sample[..end.min(200)]);
+            let missing = match is_found {
+                [false, true] => format!("column {} is", known.user.label()),
+                [true, false] => format!("column {} is", known.time.label()),
+                _ => {
+                    let [user, time] = columns.map(Column::label);
+                    format!("columns {user} and {time} are")
+                }
+            };
             Err(format!(
-                "the columns asked for are not in the first row, whatever delimiter is tried: {}",
+                "{missing} not in the first row, whatever delimiter is tried: {}",
                 first.trim_end()
             ))
         }
@@ -430,6 +452,14 @@ mod tests {
             ..known("a", "b")
         };
         assert!(refused("a,b\n1,2026-11-21\n", &unix).contains("2026-11-21"));
+        for (user, time, told) in [
+            ("c", "b", "column `c` is not in the first row"),
+            ("a", "3", "column 3 is not in the first row"),
+            ("c", "d", "columns `c` and `d` are not in the first row"),
+        ] {
+            let reason = refused("a,b\n1,2026-11-21\n", &known(user, time));
+            assert!(reason.starts_with(told), "{reason}");
+        }
         assert!(refused("\u{0}\n", &known("a", "b")).contains("not in the first row"));
     }
 

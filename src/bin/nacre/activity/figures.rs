@@ -35,6 +35,15 @@ impl Step {
         }
     }
 
+    /// For how many weeks new users are followed if nothing is said: few enough for a terminal.
+    pub(crate) fn weeks_followed(self) -> u32 {
+        match self {
+            Self::Day => 2,
+            Self::Week => 12,
+            Self::Month => 52,
+        }
+    }
+
     /// The first day of the step a day lies in.
     pub(crate) fn start(self, day: Period) -> Period {
         match self {
@@ -78,9 +87,9 @@ pub(crate) struct StepFigures {
     pub(crate) first: Period,
     /// Different users in the step.
     pub(crate) active: u64,
-    /// Active users of a day, on average over the step's days.
-    pub(crate) daily: f64,
-    /// Different users of the 7 and of the 30 days that end with the step.
+    /// Active users of a day, on average over the step's days; `None` if periods are weeks.
+    pub(crate) daily: Option<f64>,
+    /// Different users of the 7 and of the 30 days that end with the step; of 28 if periods are weeks.
     pub(crate) weekly: u64,
     pub(crate) monthly: u64,
     /// Active here for the first time.
@@ -92,9 +101,10 @@ pub(crate) struct StepFigures {
 }
 
 impl StepFigures {
-    /// DAU over MAU: on how many days of a month its users come, as a share.
+    /// DAU over MAU: on how many days of a month its users come, as a share. WAU over MAU if periods
+    /// are weeks.
     pub(crate) fn stickiness(&self) -> f64 {
-        share(self.daily, self.monthly)
+        share(self.daily.unwrap_or(self.weekly as f64), self.monthly)
     }
 }
 
@@ -160,11 +170,11 @@ impl Days {
     }
 }
 
-/// Days in a row a user was active.
+/// Periods in a row a user was active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Streak {
     pub(crate) user: String,
-    pub(crate) days: u32,
+    pub(crate) periods: u32,
     pub(crate) first: Period,
     pub(crate) last: Period,
 }

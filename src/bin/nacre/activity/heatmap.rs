@@ -115,6 +115,7 @@ impl Block {
 pub(crate) fn month_names(block: &Block, weeks_wide: impl Fn(&str) -> u32) -> Vec<(u32, String)> {
     /// A month with fewer weeks than these is only the end of one.
     const WHOLE_WEEKS: u32 = 3;
+    let name_of = |shown: &str| shown.get(..3).unwrap_or(shown).to_owned();
     let mut shown: Vec<(u32, String)> = Vec::new();
     for &(week, year, month) in &block.months {
         let name = month_name(month);
@@ -133,6 +134,14 @@ pub(crate) fn month_names(block: &Block, weeks_wide: impl Fn(&str) -> u32) -> Ve
             if ends_at(&name) <= block.weeks {
                 shown.push((week, name));
             }
+        } else if shown.len() == 1
+            && month == 1
+            && before + weeks_wide(&name_of(name_before)) <= week
+            && ends_at(&with_year) <= block.weeks
+        {
+            // January's year is enough.
+            let first = (*before, name_of(name_before));
+            shown = vec![first, (week, with_year)];
         } else if shown.len() == 1
             && week - before < WHOLE_WEEKS
             && ends_at(&with_year) <= block.weeks
@@ -233,10 +242,14 @@ pub(crate) fn terminal(days: &Days, ink: Ink, columns: usize) -> String {
         }
         out.push('\n');
     }
-    let _ = write!(out, "{:MARGIN$}{} none", "", ink.day(0, 2));
+    let key = |level| match ink {
+        Ink::OnDark | Ink::OnLight => ink.day(level, 2),
+        Ink::Digits => format!("{}=", ink.day(level, 2)),
+    };
+    let _ = write!(out, "{:MARGIN$}{} none", "", key(0));
     for level in 1..=LEVELS {
         if let Some(range) = scale.range(level) {
-            let _ = write!(out, "  {} {range}", ink.day(level, 2));
+            let _ = write!(out, "  {} {range}", key(level));
         }
     }
     out.push('\n');
@@ -334,7 +347,7 @@ Fri 1 2 3 3 4
     1 2 3 4 4
 Sun 1 2 3 4
 
-    .  none  1  1\u{2013}7  2  8\u{2013}15  3  16\u{2013}23  4  24\u{2013}31
+    . = none  1 = 1\u{2013}7  2 = 8\u{2013}15  3 = 16\u{2013}23  4 = 24\u{2013}31
 "
         );
     }
@@ -355,7 +368,7 @@ Sun 1 2 3 4
             "{shown}"
         );
         assert!(
-            shown.starts_with("      Dec 2025    Mar  Apr May"),
+            shown.starts_with("      Dec Jan 2026     Apr May"),
             "{shown}"
         );
         let colours = terminal(&days("2025-11-22", 366), Ink::OnDark, 80);

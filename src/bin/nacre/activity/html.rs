@@ -4,8 +4,10 @@
 
 use std::fmt::Write as _;
 
+use nacredb::Period;
+
 use super::figures::{Days, Retention, Step, StepFigures, grouped, percent, share};
-use super::svg::{self, MEAN_FROM_DAYS, STYLE, escape};
+use super::svg::{self, MEAN_FROM_DAYS, MEAN_ONLY_FROM_DAYS, STYLE, escape};
 
 /// What only a page has.
 const PAGE_STYLE: &str = "\
@@ -19,7 +21,7 @@ dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12p
 dl div{border:1px solid var(--rule);border-radius:8px;padding:10px 14px}\
 dt{color:var(--soft);font-size:13px}dd{margin:0;font-size:22px;font-weight:600}\
 .wide{overflow-x:auto}.tall{overflow:auto;max-height:440px;border:1px solid var(--rule);border-radius:8px}\
-.full svg{width:100%;min-width:640px;height:auto}\
+.years{max-height:440px}.full svg{width:100%;min-width:640px;height:auto}\
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;white-space:nowrap}\
 .tall table{width:100%}\
 th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--rule)}\
@@ -39,9 +41,12 @@ pub(crate) struct Page {
     pub(crate) name: String,
     /// What it is counted in, e.g. `day, Europe/Berlin`.
     pub(crate) reckoning: String,
+    /// The first and the last day.
+    pub(crate) span: (Period, Period),
     pub(crate) by: Step,
     /// From the oldest to the newest.
     pub(crate) steps: Vec<StepFigures>,
+    /// None if periods are weeks.
     pub(crate) days: Days,
     pub(crate) retention: Retention,
 }
@@ -60,37 +65,53 @@ impl Page {
              <h1>Activity of {name}</h1>\n"
         );
         self.write_head(&mut out);
-        out.push_str("<h2>Daily users</h2>\n");
-        if self.days.active.len() >= MEAN_FROM_DAYS {
-            out.push_str("<p>Thin: every day. Bold: the mean of it and the six days before.</p>\n");
+        if !self.days.active.is_empty() {
+            self.write_days(&mut out);
         }
-        let _ = write!(
-            out,
-            "<div class=\"wide full\">{}</div>\n<h2>Calendar</h2>\n<div class=\"wide\">{}</div>\n",
-            svg::line(&format!("Daily users of {}", self.name), &self.days).element(),
-            svg::heatmap(&format!("Calendar of {}", self.name), &self.days).element()
-        );
         self.write_retention(&mut out);
         self.write_steps(&mut out);
         out.push_str("</main>\n</body>\n</html>\n");
         out
     }
 
+    fn write_days(&self, out: &mut String) {
+        out.push_str("<h2>Daily users</h2>\n");
+        out.push_str(match self.days.active.len() {
+            0..MEAN_FROM_DAYS => "",
+            MEAN_FROM_DAYS..MEAN_ONLY_FROM_DAYS => {
+                "<p>Thin: every day. Bold: the mean of it and the six days before.</p>\n"
+            }
+            _ => "<p>The mean of every day and the six before.</p>\n",
+        });
+        let _ = write!(
+            out,
+            "<div class=\"wide full\">{}</div>\n<h2>Calendar</h2>\n<div class=\"wide years\">{}</div>\n",
+            svg::line(&format!("Daily users of {}", self.name), &self.days).element(),
+            svg::heatmap(&format!("Calendar of {}", self.name), &self.days).element()
+        );
+    }
+
     fn write_head(&self, out: &mut String) {
-        let span = match self.days.last() {
-            Some(last) => format!("{} to {last}", self.days.first),
-            None => "no days".to_owned(),
-        };
-        let _ = writeln!(out, "<p>{span}, counted by {}</p>", escape(&self.reckoning));
+        let (first, last) = self.span;
+        let reckoning = escape(&self.reckoning);
+        let _ = writeln!(out, "<p>{first} to {last}, counted by {reckoning}</p>");
         let Some(newest) = self.steps.last() else {
             return;
         };
-        let mut tiles = vec![
-            ("Daily users", grouped(newest.daily.round() as u64)),
+        let (month, stickiness) = match newest.daily {
+            Some(_) => ("In 30 days", "DAU/MAU"),
+            None => ("In 4 weeks", "WAU/MAU"),
+        };
+        let daily = newest.daily.map(|daily| grouped(daily.round() as u64));
+        let mut tiles: Vec<_> = daily
+            .into_iter()
+            .map(|daily| ("Daily users", daily))
+            .collect();
+        tiles.extend([
             ("In 7 days", grouped(newest.weekly)),
-            ("In 30 days", grouped(newest.monthly)),
-            ("DAU/MAU", percent(newest.stickiness())),
-        ];
+            (month, grouped(newest.monthly)),
+            (stickiness, percent(newest.stickiness())),
+        ]);
         let back = match self.retention.by {
             Step::Day => "Back the next day",
             Step::Week => "Back the next week",
@@ -101,12 +122,7 @@ impl Page {
         for (what, number) in tiles {
             let _ = write!(out, "<div><dt>{what}</dt><dd>{number}</dd></div>");
         }
-        let _ = writeln!(
-            out,
-            "</dl>\n<p>As of {} {}.</p>",
-            self.by.name(),
-            self.by.label(newest.first)
-        );
+        let _ = writeln!(out, "</dl>\n<p>As of {}.</p>", self.by.label(newest.first));
     }
 
     fn write_retention(&self, out: &mut String) {
@@ -132,11 +148,8 @@ impl Page {
                 grouped(cohort.users)
             );
             for came_back in &cohort.came_back {
-                write_share(
-                    share(*came_back as f64, cohort.users),
-                    Some(*came_back),
-                    out,
-                );
+                let share = (cohort.users > 0).then(|| share(*came_back as f64, cohort.users));
+                write_share(share, Some(*came_back), out);
             }
             out.push_str("</tr>\n");
         }
@@ -148,49 +161,63 @@ impl Page {
             .sum();
         let _ = write!(out, "<tr><th>all</th><td>{}</td>", grouped(users));
         for step in 1..=self.retention.steps() {
-            write_share(self.retention.mean(step).unwrap_or(0.0), None, out);
+            write_share(self.retention.mean(step), None, out);
         }
         out.push_str("</tr>\n</table></div>\n");
     }
 
     fn write_steps(&self, out: &mut String) {
         let by = self.by.name();
+        let with_days = self.steps.iter().all(|step| step.daily.is_some());
+        let (what, stickiness) = if with_days {
+            (
+                "DAU, WAU and MAU are the different users of a day, of 7 and of 30 days",
+                "DAU/MAU",
+            )
+        } else {
+            (
+                "WAU and MAU are the different users of a week and of 4 weeks",
+                "WAU/MAU",
+            )
+        };
         let _ = write!(
             out,
-            "<h2>Every {by}</h2>\n<p>DAU, WAU and MAU are the different users of a day, of 7 and of 30 days; \
-             new users were never seen before, returning ones not in the {by} before, and lost ones were active \
-             then but not now.</p>\n<div class=\"tall\"><table><tr><th>{by}</th>"
+            "<h2>Every {by}</h2>\n<p>{what}; new users were never seen before, returning ones not in the {by} \
+             before, and lost ones were active then but not now.</p>\n<div class=\"tall\"><table><tr>"
         );
-        let with_active = self.by != Step::Day;
-        if with_active {
-            out.push_str("<th>active</th>");
+        let mut heading = vec![by];
+        if self.by != Step::Day {
+            heading.push("active");
         }
-        out.push_str(
-            "<th>DAU</th><th>WAU</th><th>MAU</th><th>DAU/MAU</th><th>new</th><th>returning</th><th>lost</th></tr>\n",
-        );
+        if with_days {
+            heading.push("DAU");
+        }
+        heading.extend(["WAU", "MAU", stickiness, "new", "returning", "lost"]);
+        for name in heading {
+            let _ = write!(out, "<th>{name}</th>");
+        }
+        out.push_str("</tr>\n");
         for step in self.steps.iter().rev() {
-            let _ = write!(out, "<tr><td>{}</td>", self.by.label(step.first));
-            if with_active {
-                let _ = write!(out, "<td>{}</td>", grouped(step.active));
+            let mut row = vec![self.by.label(step.first)];
+            if self.by != Step::Day {
+                row.push(grouped(step.active));
             }
-            let _ = writeln!(
-                out,
-                "<td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                grouped(step.daily.round() as u64),
-                grouped(step.weekly),
-                grouped(step.monthly),
-                percent(step.stickiness()),
-                grouped(step.new),
-                grouped(step.returning),
-                grouped(step.lost)
-            );
+            row.extend(step.daily.map(|daily| grouped(daily.round() as u64)));
+            row.extend([step.weekly, step.monthly].map(grouped));
+            row.push(percent(step.stickiness()));
+            row.extend([step.new, step.returning, step.lost].map(grouped));
+            let _ = writeln!(out, "<tr><td>{}</td></tr>", row.join("</td><td>"));
         }
         out.push_str("</table></div>\n");
     }
 }
 
-/// A cell that is the darker the more came back.
-fn write_share(share: f64, came_back: Option<u64>, out: &mut String) {
+/// A cell that is the darker the more came back; `None` where there was nobody who could.
+fn write_share(share: Option<f64>, came_back: Option<u64>, out: &mut String) {
+    let Some(share) = share else {
+        out.push_str("<td class=\"r0\">-</td>");
+        return;
+    };
     let class = [0.05, 0.2, 0.4, 0.6]
         .iter()
         .filter(|least| share >= **least)
@@ -219,7 +246,7 @@ mod tests {
             .map(|(first, active)| StepFigures {
                 first,
                 active: active * 3,
-                daily: active as f64,
+                daily: Some(active as f64),
                 weekly: active * 3,
                 monthly: active * 6 + 40,
                 new: active / 9,
@@ -239,6 +266,7 @@ mod tests {
         Page {
             name: "<web> & app".to_owned(),
             reckoning: "day, Europe/Berlin".to_owned(),
+            span: (day("2025-11-22"), day("2026-11-22")),
             by,
             steps,
             days,
@@ -268,6 +296,30 @@ mod tests {
     }
 
     #[test]
+    fn a_cohort_of_nobody_has_no_share() {
+        let cohort = |first, users, came_back| Cohort {
+            first: day(first),
+            users,
+            came_back,
+        };
+        let page = Page {
+            retention: Retention {
+                by: Step::Week,
+                cohorts: vec![
+                    cohort("2026-11-09", 0, vec![0]),
+                    cohort("2026-11-16", 3, vec![]),
+                ],
+            },
+            ..page(Step::Week)
+        };
+        let text = page.render();
+        let row =
+            |label: &str, rest: &str| text.contains(&format!("<tr><th>{label}</th>{rest}</tr>"));
+        assert!(row("2026-W46", "<td>0</td><td class=\"r0\">-</td>"));
+        assert!(row("all", "<td>3</td><td class=\"r0\">-</td>"));
+    }
+
+    #[test]
     fn a_page_of_nothing_is_a_page() {
         let page = Page {
             steps: Vec::new(),
@@ -282,7 +334,7 @@ mod tests {
             ..page(Step::Day)
         };
         let text = page.render();
-        assert!(text.contains("no days") && text.ends_with("</html>\n"));
+        assert!(!text.contains("<svg") && text.ends_with("</html>\n"));
         assert!(!text.contains("NaN"));
     }
 }

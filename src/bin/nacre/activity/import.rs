@@ -17,6 +17,9 @@ use crate::Failure;
 const BATCH_ROWS: u64 = 20_000;
 const BATCH_BYTES: usize = 8 << 20;
 
+/// The largest number a user may have.
+const USER_MAX: u32 = u32::MAX - 1;
+
 /// Who was active.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum User {
@@ -54,7 +57,7 @@ impl Reached {
 
 /// Where marks go.
 pub(crate) trait Sink {
-    /// Marks all of them and notes how far they reach at least, in one step; tells how many were new.
+    /// Marks all of them and then notes how far they reach at least; tells how many were new.
     fn mark(&mut self, marks: Vec<Mark>, reached: Reached) -> Result<u64, Failure>;
 }
 
@@ -189,9 +192,9 @@ fn number(cell: &[u8]) -> Result<u32, String> {
     let text = String::from_utf8_lossy(cell);
     let digits = cell.iter().all(u8::is_ascii_digit);
     match text.parse() {
-        Ok(number) if digits => Ok(number),
+        Ok(number @ ..=USER_MAX) if digits => Ok(number),
         _ if digits => Err(format!(
-            "user {} is above 4294967295; --named takes any",
+            "user {} is above {USER_MAX}; --named takes any",
             short(&text)
         )),
         _ => Err(format!(
@@ -266,7 +269,7 @@ mod tests {
     const BAD: &str = "\
 1,2026-11-21
 x,2026-11-21
-4294967296,2026-11-21
+4294967295,2026-11-21
 ,2026-11-21
 5
 6,yesterday
@@ -288,7 +291,7 @@ x,2026-11-21
             "{complaint}"
         );
         assert!(
-            complaint.contains("line 3: user 4294967296 is above"),
+            complaint.contains("line 3: user 4294967295 is above 4294967294"),
             "{complaint}"
         );
         assert!(

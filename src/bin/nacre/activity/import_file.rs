@@ -2,7 +2,7 @@
 //! says what became of them.
 //!
 //! Called by the subcommand with a [`Store`], which is the database's part: it keeps a note for each file
-//! in the hash [`super::resume::key`], in the same step as the marks.
+//! in the hash [`super::resume::key`].
 
 use std::io::Write;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::path::Path;
 use nacredb::{Error, Granularity, StorageError, Zone};
 
 use super::arguments::ImportTask;
+use super::csv_rows::Dialect;
 use super::import::{Expected, Mark, Reached, Sink, import};
 use super::resume::Note;
 use super::source::{Notes, Source, skipped};
@@ -17,11 +18,20 @@ use crate::{Failure, progress, say};
 
 /// An activity and the notes of its imports.
 pub(crate) trait Store {
+    /// What its periods are.
+    fn granularity(&self) -> Granularity;
+
+    /// Whose clocks local times are by.
+    fn zone(&self) -> &Zone;
+
+    /// Whether users have names; else they are numbers.
+    fn is_named(&self) -> bool;
+
     /// The note of this file, if there is one.
     fn note(&mut self, file: &str) -> Result<Option<String>, Failure>;
 
-    /// Marks all of them and keeps the note, the file's name first, in one step; tells how many marks
-    /// were new.
+    /// Marks all of them and keeps the note, the file's name first, which must never be safe before the
+    /// marks are; tells how many marks were new.
     fn mark(&mut self, marks: Vec<Mark>, note: Option<(&str, &str)>) -> Result<u64, Failure>;
 }
 
@@ -43,61 +53,80 @@ impl<S: Store> Sink for Noting<'_, S> {
     }
 }
 
-/// Imports the file into an activity of this granularity and zone; the answer is the exit code.
-pub(crate) fn run(
-    task: &ImportTask,
-    granularity: Granularity,
-    zone: &Zone,
-    store: &mut impl Store,
-    out: &mut impl Write,
-) -> Result<u8, Failure> {
-    let path = task.csv.as_deref();
-    let name = path.unwrap_or(Path::new("standard input")).to_owned();
-    let source = Source::open(path).map_err(|error| {
-        let source = error.into();
-        Failure::at(&name)(Error::Storage(StorageError::Io { op: "open", source }))
-    })?;
-    let dialect = match source.dialect(&task.known) {
-        Ok(dialect) => dialect,
-        Err(reason) => {
-            say(&format!("{}: {reason}", name.display()));
-            return Ok(1);
+/// A csv file that is understood.
+pub(crate) struct Csv {
+    source: Source,
+    dialect: Dialect,
+}
+
+impl Csv {
+    /// Finds out how it is written; `None` if that cannot be, and the user is told why.
+    pub(crate) fn open(task: &ImportTask) -> Result<Option<Self>, Failure> {
+        let path = task.csv.as_deref();
+        let name = path.unwrap_or(Path::new("standard input"));
+        let source = Source::open(path).map_err(|error| {
+            let source = error.into();
+            Failure::at(name)(Error::Storage(StorageError::Io { op: "open", source }))
+        })?;
+        let name = name.display();
+        match source.dialect(&task.known) {
+            Ok(dialect) => {
+                say(&format!("{name}: {}", dialect.describe()));
+                Ok(Some(Self { source, dialect }))
+            }
+            Err(reason) => {
+                say(&format!("{name}: {reason}"));
+                Ok(None)
+            }
         }
-    };
-    let read_as = dialect.describe();
-    say(&format!("{}: {read_as}", name.display()));
-    let users = if task.named { "names" } else { "numbers" };
-    let settings = format!("{read_as}; users by {users}; by {granularity}, {zone}");
-    let (mut notes, mut note) = (None, None);
-    if let Some(path) = source.path() {
-        let name = path.to_string_lossy().into_owned();
-        if !task.restart {
-            note = store.note(&name)?.and_then(|text| Note::from_text(&text));
+    }
+
+    /// Imports its rows; the answer is the exit code.
+    pub(crate) fn import(
+        self,
+        task: &ImportTask,
+        store: &mut impl Store,
+        out: &mut impl Write,
+    ) -> Result<u8, Failure> {
+        let Self { source, dialect } = self;
+        let expected = Expected {
+            format: dialect.format.clone(),
+            granularity: store.granularity(),
+            named: store.is_named(),
+            bad_rows_shown: task.bad_rows_shown,
+        };
+        let users = if expected.named { "names" } else { "numbers" };
+        let settings = format!(
+            "{}; users by {users}; by {}, {}",
+            dialect.describe(),
+            expected.granularity,
+            store.zone()
+        );
+        let (mut notes, mut note) = (None, None);
+        if let Some(path) = source.path() {
+            let name = path.to_string_lossy().into_owned();
+            if !task.restart {
+                note = store.note(&name)?.and_then(|text| Note::from_text(&text));
+            }
+            notes = Some((name, Notes::new(path, settings.clone())?));
         }
-        notes = Some((name, Notes::new(path, settings.clone())?));
+        let bar = progress::bar("importing", source.bytes());
+        let (mut rows, before) = source.rows(&dialect, note.as_ref(), &settings)?;
+        if let Some(text) = skipped(before) {
+            say(&text);
+        }
+        let mut sink = Noting { store, notes };
+        let imported = import(&mut rows, before, &expected, &mut sink, |place| {
+            bar.set_position(place.bytes);
+        });
+        bar.finish_and_clear();
+        let outcome = imported?;
+        out.write_all(outcome.summary().as_bytes())?;
+        if let Some(text) = outcome.complaint() {
+            say(&text);
+        }
+        Ok(outcome.exit_code())
     }
-    let bar = progress::bar("importing", source.bytes());
-    let (mut rows, before) = source.rows(&dialect, note.as_ref(), &settings)?;
-    if let Some(text) = skipped(before) {
-        say(&text);
-    }
-    let expected = Expected {
-        format: dialect.format,
-        granularity,
-        named: task.named,
-        bad_rows_shown: task.bad_rows_shown,
-    };
-    let mut sink = Noting { store, notes };
-    let imported = import(&mut rows, before, &expected, &mut sink, |place| {
-        bar.set_position(place.bytes);
-    });
-    bar.finish_and_clear();
-    let outcome = imported?;
-    out.write_all(outcome.summary().as_bytes())?;
-    if let Some(text) = outcome.complaint() {
-        say(&text);
-    }
-    Ok(outcome.exit_code())
 }
 
 #[cfg(test)]
@@ -120,6 +149,18 @@ mod tests {
     }
 
     impl Store for Memory {
+        fn granularity(&self) -> Granularity {
+            Granularity::Day
+        }
+
+        fn zone(&self) -> &Zone {
+            &Zone::UTC
+        }
+
+        fn is_named(&self) -> bool {
+            false
+        }
+
         fn note(&mut self, file: &str) -> Result<Option<String>, Failure> {
             Ok(self.notes.get(file).cloned())
         }
@@ -166,7 +207,10 @@ mod tests {
 
     fn imported(task: &ImportTask, store: &mut Memory) -> Result<(u8, String), Failure> {
         let mut out = Vec::new();
-        let code = run(task, Granularity::Day, &Zone::UTC, store, &mut out)?;
+        let code = match Csv::open(task)? {
+            Some(csv) => csv.import(task, store, &mut out)?,
+            None => 1,
+        };
         Ok((code, String::from_utf8(out).unwrap()))
     }
 

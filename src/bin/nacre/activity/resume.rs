@@ -1,7 +1,7 @@
 //! How far an import got, kept beside its marks, so that a second run goes on there.
 //!
 //! Called by `import`. Invariants:
-//! 1. A note is written in the same step as the marks of the rows before it, so it never promises more.
+//! 1. A note is written behind the marks of the rows before it, so it never promises more.
 //! 2. It is believed only if the file still starts with the same bytes, has the same bytes before the
 //!    place, and is read in the same way. A file that has grown since passes.
 //! 3. Marks are idempotent: where a note is not believed, reading all rows again does no harm.

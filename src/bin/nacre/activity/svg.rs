@@ -1,7 +1,7 @@
 //! Pictures: the calendar heatmap and a line of daily users, as SVG.
 //!
 //! Colours come from classes that [`STYLE`] gives a light and a dark variant, so that the same picture
-//! stands in a page ([`super::html`] has the style once) or, with [`standalone`], alone.
+//! stands in a page ([`super::html`] has the style once) or, with [`Picture::standalone`], alone.
 
 use std::fmt::Write as _;
 
@@ -97,7 +97,8 @@ pub(crate) fn heatmap(title: &str, days: &Days) -> Picture {
     let blocks = blocks(days);
     let mut body = String::new();
     let mut top = 0;
-    for block in &blocks {
+    // Of several years the newest is on top, where one looks first.
+    for block in blocks.iter().rev() {
         let weeks_wide = |name: &str| (name.len() as u32 * LETTER).div_ceil(STEP);
         for (week, name) in month_names(block, weeks_wide) {
             let _ = write!(
@@ -176,6 +177,9 @@ fn round_step(value: u64, parts: u64) -> u64 {
 
 /// From so many days on a line for every day is a thicket, and their mean over a week stands out.
 pub(crate) const MEAN_FROM_DAYS: usize = 120;
+
+/// And from so many on only the mean can be read.
+pub(crate) const MEAN_ONLY_FROM_DAYS: usize = 800;
 
 /// The mean of every day and the six before it, as far as there are any.
 fn weekly_mean(active: &[u64]) -> Vec<f64> {
@@ -259,7 +263,9 @@ pub(crate) fn line(title: &str, days: &Days) -> Picture {
     if let Some(last) = every.len().checked_sub(1) {
         let mut trend = path(&every);
         if every.len() >= MEAN_FROM_DAYS {
-            let _ = write!(body, "<path class=\"daily\" d=\"{trend}\"/>");
+            if every.len() < MEAN_ONLY_FROM_DAYS {
+                let _ = write!(body, "<path class=\"daily\" d=\"{trend}\"/>");
+            }
             trend = path(&weekly_mean(&days.active));
         }
         let _ = write!(
@@ -336,6 +342,8 @@ mod tests {
         assert!(weekly_mean(&[]).is_empty());
         let many = line("x", &days("2026-01-01", 200)).standalone();
         assert!(many.contains("class=\"daily\"") && many.contains("class=\"trend\""));
+        let years = line("x", &days("2016-01-01", 3000)).standalone();
+        assert!(!years.contains("class=\"daily\"") && years.contains("class=\"trend\""));
         assert!(
             !line("x", &days("2026-01-01", 30))
                 .standalone()

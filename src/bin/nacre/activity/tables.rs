@@ -2,6 +2,8 @@
 //!
 //! Numbers stand right and are plain digits, so that other tools can read them.
 
+use nacredb::Granularity;
+
 use super::figures::{Retention, Step, StepFigures, Streak, percent, share};
 
 /// Rows under a heading, as wide as they must be: the first column left, the others right.
@@ -38,7 +40,12 @@ pub(crate) fn report(by: Step, steps: &[StepFigures]) -> String {
     if by != Step::Day {
         heading.push("active");
     }
-    heading.extend(["dau", "wau", "mau", "dau/mau", "new", "returning", "lost"]);
+    let with_days = steps.iter().all(|step| step.daily.is_some());
+    if with_days {
+        heading.push("dau");
+    }
+    let stickiness = if with_days { "dau/mau" } else { "wau/mau" };
+    heading.extend(["wau", "mau", stickiness, "new", "returning", "lost"]);
     let rows: Vec<_> = steps
         .iter()
         .map(|step| {
@@ -46,7 +53,7 @@ pub(crate) fn report(by: Step, steps: &[StepFigures]) -> String {
             if by != Step::Day {
                 row.push(step.active.to_string());
             }
-            row.push(format!("{:.0}", step.daily));
+            row.extend(step.daily.map(|daily| format!("{daily:.0}")));
             row.extend([step.weekly, step.monthly].map(|number| number.to_string()));
             row.push(percent(step.stickiness()));
             row.extend([step.new, step.returning, step.lost].map(|number| number.to_string()));
@@ -70,7 +77,10 @@ pub(crate) fn retention(retention: &Retention) -> String {
         .map(|cohort| {
             let mut row = vec![retention.by.label(cohort.first), cohort.users.to_string()];
             let shares = cohort.came_back.iter();
-            row.extend(shares.map(|came_back| whole(share(*came_back as f64, cohort.users))));
+            row.extend(shares.map(|came_back| match cohort.users {
+                0 => "-".to_owned(),
+                users => whole(share(*came_back as f64, users)),
+            }));
             row
         })
         .collect();
@@ -84,20 +94,20 @@ pub(crate) fn retention(retention: &Retention) -> String {
     columns(&heading, &rows)
 }
 
-/// The longest first, as they come.
-pub(crate) fn streaks(streaks: &[Streak]) -> String {
+/// The longest first, as they come; what their periods are called.
+pub(crate) fn streaks(streaks: &[Streak], periods: Granularity) -> String {
     let rows: Vec<_> = streaks
         .iter()
         .map(|streak| {
             vec![
                 streak.user.chars().flat_map(char::escape_debug).collect(),
-                streak.days.to_string(),
+                streak.periods.to_string(),
                 streak.first.to_string(),
                 streak.last.to_string(),
             ]
         })
         .collect();
-    columns(&["user", "days", "first", "last"], &rows)
+    columns(&["user", &format!("{periods}s"), "first", "last"], &rows)
 }
 
 #[cfg(test)]
@@ -111,7 +121,7 @@ mod tests {
         let step = |first: &str, active| StepFigures {
             first: day(first),
             active,
-            daily: active as f64 / 3.0,
+            daily: Some(active as f64 / 3.0),
             weekly: active,
             monthly: 12_000,
             new: 4,
@@ -129,6 +139,14 @@ week      active   dau    wau    mau  dau/mau  new  returning  lost
         );
         assert!(report(Step::Day, &steps).starts_with("day          dau"));
         assert_eq!(report(Step::Day, &[]).lines().count(), 1);
+        let weeks = steps.map(|step| StepFigures {
+            daily: None,
+            ..step
+        });
+        assert_eq!(
+            report(Step::Week, &weeks).lines().last().unwrap(),
+            "2026-W46   12000  12000  12000   100.0%    4          5     0"
+        );
     }
 
     #[test]
@@ -168,12 +186,12 @@ all        400  20%  20%
     fn streaks_show_users_on_one_line() {
         let streak = Streak {
             user: "a\nb".to_owned(),
-            days: 12,
+            periods: 12,
             first: day("2026-11-01"),
             last: day("2026-11-12"),
         };
         assert_eq!(
-            streaks(&[streak]),
+            streaks(&[streak], Granularity::Day),
             "user  days       first        last\na\\nb    12  2026-11-01  2026-11-12\n"
         );
     }
