@@ -15,6 +15,7 @@
 
 #![allow(dead_code, reason = "no bench uses all of it")]
 
+pub(crate) mod activity;
 pub(crate) mod bitmap;
 pub(crate) mod child;
 pub(crate) mod clock;

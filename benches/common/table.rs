@@ -56,6 +56,11 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// None yet.
+    pub(crate) const fn new() -> Self {
+        Self { all: Vec::new() }
+    }
+
     /// Adds one.
     pub(crate) fn note(&mut self, figure: f64) {
         self.all.push(figure);

@@ -66,6 +66,11 @@ impl Kevy {
         }
     }
 
+    /// What it wraps, of a store in memory.
+    pub(crate) fn into_store(self) -> Inner {
+        self.store
+    }
+
     /// On files that are there.
     pub(crate) fn open(at: &Path, log: Log) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! NacreDB, kevy-embedded 7, a Redis server and a bare `HashMap` on the same workloads in one run.
+//! NacreDB, kevy-embedded 7, a Redis server, `roaring` and a bare `HashMap` on the same workloads in one run.
 //!
 //! `cargo run --release --ignore-rust-version --manifest-path benches/compare/Cargo.toml -- get_set open`
 //! (kevy-embedded 7 declares a newer Rust than it needs). Without arguments: all workloads. Redis is the
@@ -6,6 +6,7 @@
 
 use std::hash::RandomState;
 
+mod activity;
 #[path = "../../common/mod.rs"]
 mod common;
 mod kevy;
@@ -17,7 +18,7 @@ use common::collections::nacre::NacreSnapshot;
 use common::collections::std_types::{SortedVec, StdTypes};
 use common::nacre::{self, Nacre, WINDOW};
 use common::store::{BareMap, MutexMap, hasher};
-use common::{bitmap, collections, durable, get_set, memory, open, say, stall};
+use common::{activity as days, bitmap, collections, durable, get_set, memory, open, say, stall};
 use kevy::{Kevy, Log};
 use nacredb::Ack;
 use redis::Redis;
@@ -32,13 +33,14 @@ const SOCKET_FILE: &str = "the server's file; the disk within 1 s";
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let workloads: [(&str, fn()); 7] = [
+    let workloads: [(&str, fn()); 8] = [
         ("get_set", run_get_set),
         ("memory", run_memory),
         ("durable_set", run_durable_set),
         ("open", run_open),
         ("compaction_stall", run_compaction_stall),
         ("bitmap", run_bitmap),
+        ("activity", run_activity),
         ("collections", run_collections),
     ];
     for name in &wanted {
@@ -203,6 +205,21 @@ fn run_bitmap() {
         Contestant::new("nacre", MEMORY, || serve(Nacre::in_memory())),
         Contestant::new("kevy 7", MEMORY, || serve(Kevy::new(Log::None))),
         Contestant::new("redis", SOCKET, || serve(Redis::new(None))),
+    ]));
+}
+
+fn run_activity() {
+    use days::{NacreDays, PlainDays, serve};
+    days::run(&able(vec![
+        Contestant::new("plain words", MEMORY, || serve(PlainDays::default())),
+        Contestant::new("nacre", MEMORY, || {
+            serve(NacreDays::new(Nacre::in_memory()))
+        }),
+        Contestant::new("roaring", MEMORY, || serve(activity::Roaring::default())),
+        Contestant::new("kevy 7", MEMORY, || serve(activity::KevyDays::new())),
+        Contestant::new("redis, by its clock", SOCKET, || {
+            serve(activity::RedisDays::new())
+        }),
     ]));
 }
 
