@@ -57,6 +57,35 @@ fn moments_become_periods_by_the_clocks_of_the_zone() -> Result<(), Error> {
 }
 
 #[test]
+fn a_longer_period_stands_for_those_it_is_made_of() -> Result<(), Error> {
+    let db = Db::open_in_memory();
+    let hours = db.define_activity("visit", &ActivityOptions::new(Granularity::Hour))?;
+    hours.mark_many([
+        (1, "2026-11-20T23"),
+        (2, "2026-11-21T00"),
+        (3, "2026-11-21T23"),
+        (4, "2026-11-22T00"),
+    ])?;
+    assert_eq!(hours.active("2026-11-21")?.count()?, 2);
+    assert_eq!(hours.active("2026-11-20".."2026-11-22")?.count()?, 3);
+    assert_eq!(hours.active("2026-W47")?.count()?, 4);
+    let days = db.activity("login")?;
+    days.mark_many([
+        (1, "2026-11-15"),
+        (2, "2026-11-16"),
+        (3, "2026-11-22"),
+        (4, "2026-11-23"),
+    ])?;
+    assert_eq!(days.active("2026-W47")?.count()?, 2);
+    assert_eq!(days.active("2026-W46"..="2026-W47")?.count()?, 3);
+    // The calendar's last week has five days.
+    days.mark(9, "9999-12-31")?;
+    assert_eq!(days.active("9999-W52")?.count()?, 1);
+    assert!(text(days.active("2026-11-16T07")).contains("granularity"));
+    Ok(())
+}
+
+#[test]
 fn a_definition_is_kept_and_cannot_be_another() -> Result<(), Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("a.nacre");

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Db;
-use crate::activity::calendar::{Period, Time, period_of};
+use crate::activity::calendar::{Granularity, Period, Time, period_of};
 use crate::activity::definition::{
     ActivityOptions, DEFINITION_SUFFIX, IDS_SUFFIX, NAMES_SUFFIX, key_of,
 };
@@ -266,6 +266,24 @@ impl ActivityReader {
         Err(CommandError::Other(text.into()).into())
     }
 
+    /// The first and the last of the activity's periods that a period is made of: a day of 24 hours, a week
+    /// of 7 days.
+    fn numbers_in(&self, period: Period) -> Result<(u32, u32), Error> {
+        let own = self.shared.options.granularity();
+        let parts = match (period.granularity(), own) {
+            (Granularity::Day, Granularity::Hour) => 24,
+            (Granularity::Week, Granularity::Hour) => 7 * 24,
+            (Granularity::Week, Granularity::Day) => 7,
+            (Granularity::Hour | Granularity::Day | Granularity::Week, _) => {
+                let number = self.number_of(period)?;
+                return Ok((number, number));
+            }
+        };
+        let first = period.number() * parts;
+        // The calendar's last week ends with its last day.
+        Ok((first, (first + parts - 1).min(own.last_number())))
+    }
+
     fn period(&self, number: u32) -> Option<Period> {
         Period::from_number(self.shared.options.granularity(), number)
     }
@@ -372,10 +390,11 @@ impl ActivityReader {
     /// The users who were active in these periods.
     ///
     /// A window is a period or a range of periods, given as [`Period`]s or as texts: `"2026-11-21"`,
-    /// `"2026-11-01".."2026-12-01"`, `"2026-11-01"..="2026-11-30"`, `..` for all.
+    /// `"2026-11-01".."2026-12-01"`, `"2026-11-01"..="2026-11-30"`, `..` for all. A longer period stands for
+    /// those it is made of: a day for its 24 hours, a week for its days.
     ///
     /// # Errors
-    /// [`CommandError::Other`] for a text that is no period, a period of another granularity, and a window
+    /// [`CommandError::Other`] for a text that is no period, a shorter period than the activity's, and a window
     /// that is empty or ends before it begins.
     pub fn active(&self, window: impl IntoWindow) -> Result<Window, Error> {
         Window::new(self.clone(), window)

@@ -164,7 +164,7 @@ fn wrong_words_are_refused() {
     assert!(
         refusal(&db, "BITWINDOW COUNT login 2026-02-30 +").contains("'2026-02-30' is no period")
     );
-    assert!(refusal(&db, "BITWINDOW COUNT login 2026-W47 +").contains("granularity"));
+    assert!(refusal(&db, "BITWINDOW COUNT login 2026-11-21T07 +").contains("granularity"));
 }
 
 #[test]

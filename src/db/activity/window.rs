@@ -124,8 +124,14 @@ impl<P: AsPeriod> IntoWindow for RangeToInclusive<P> {
 impl Window {
     pub(super) fn new(reader: ActivityReader, window: impl IntoWindow) -> Result<Self, Error> {
         let (from, to) = window.into_window()?;
-        let from = from.map_or(Ok(0), |period| reader.number_of(period))?;
-        let to = to.map_or(Ok(reader.last_number()), |period| reader.number_of(period))?;
+        let from = match from {
+            Some(period) => reader.numbers_in(period)?.0,
+            None => 0,
+        };
+        let to = match to {
+            Some(period) => reader.numbers_in(period)?.1,
+            None => reader.last_number(),
+        };
         if from > to {
             return Err(empty().into());
         }
