@@ -4,7 +4,7 @@
 //! locked, and freezes the indexes while all are: an index is thus always that of some moment of the keys
 //! it has followed. Invariants:
 //! 1. Lock order: shards, then the table of activities, then one index. Nothing here waits for a shard.
-//! 2. An activity whose definition was touched, or whose database was cleared or swapped, is over: it is
+//! 2. An activity whose definition was changed, or whose database was cleared or swapped, is over: it is
 //!    never asked again, and whoever has it opens it anew. Whoever asks makes sure with the index locked.
 //! 3. A batch changes each index under one lock: nobody sees a part of a transaction.
 //!
@@ -30,7 +30,7 @@ pub(crate) struct Live {
     pub(crate) name: Box<[u8]>,
     pub(crate) options: ActivityOptions,
     /// Whether there is a definition, or only the wish of whoever opened it.
-    pub(crate) is_defined: bool,
+    is_defined: AtomicBool,
     is_over: AtomicBool,
     /// Held by whoever settles the index.
     pub(crate) settling: Mutex<()>,
@@ -42,7 +42,7 @@ impl Live {
         Self {
             name: name.into(),
             options,
-            is_defined,
+            is_defined: AtomicBool::new(is_defined),
             is_over: AtomicBool::new(false),
             settling: Mutex::new(()),
             index: Mutex::default(),
@@ -53,6 +53,30 @@ impl Live {
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Whether there is a definition, or only the wish of whoever opened it.
+    #[inline]
+    pub(crate) fn is_defined(&self) -> bool {
+        self.is_defined.load(Ordering::Acquire)
+    }
+
+    /// The key of the definition has changed. Unless this defines as it is what was not defined yet, the
+    /// activity is over.
+    #[cold]
+    fn redefine(&self, effect: &Effect<'_>) {
+        let fields = self.options.to_fields();
+        let words = fields
+            .iter()
+            .flat_map(|(field, value)| [*field, value.as_slice()]);
+        if let Effect::HashSet { pairs, .. } = effect
+            && !self.is_defined()
+            && pairs.iter().eq(words)
+        {
+            self.is_defined.store(true, Ordering::Release);
+        } else {
+            self.end();
+        }
     }
 
     /// From here on it is over, and what was derived is freed, whoever still has it.
@@ -170,7 +194,7 @@ impl Activities {
     ) -> Option<Arc<Live>> {
         let databases = self.databases.read();
         let live = databases[usize::from(database)].get(name)?;
-        let is_it = !live.is_over() && (live.is_defined || live.options == *otherwise);
+        let is_it = !live.is_over() && (live.is_defined() || live.options == *otherwise);
         is_it.then(|| Arc::clone(live))
     }
 
@@ -336,7 +360,7 @@ fn change<'t, 'e>(
     let suffix = &key[colon + 1..];
     let period = parse_key_suffix(live.options.granularity(), suffix);
     if period.is_none() && suffix == DEFINITION_SUFFIX {
-        live.end();
+        live.redefine(&effect);
     }
     Some(Change {
         live,

@@ -573,9 +573,9 @@ impl Activity {
     /// Writes the definition where there is none.
     #[inline]
     fn ensure_defined(&self) -> Result<(), Error> {
-        let is_defined = |live: &Arc<Live>| live.is_defined && !live.is_over();
+        let is_defined = |live: &Arc<Live>| live.is_defined() && !live.is_over();
         if self.shared.live.lock().as_ref().is_some_and(is_defined)
-            || self.reader.live(&self.db)?.is_defined
+            || self.reader.live(&self.db)?.is_defined()
         {
             return Ok(());
         }

@@ -141,6 +141,23 @@ fn an_index_is_settled_by_its_own_steps_and_not_by_a_snapshot_s() {
 }
 
 #[test]
+fn the_first_mark_defines_and_leaves_the_index_that_was_built_before() {
+    let db = Db::open_in_memory();
+    db.setbit("login:2026-11-20", 1, true).unwrap();
+    let logins = db.activity("login").unwrap();
+    assert_eq!(logins.active(..).unwrap().count().unwrap(), 1);
+    let options = ActivityOptions::default();
+    let live = db.engine().open_activity(0, b"login", &options).unwrap();
+    logins.mark(2, "2026-11-21").unwrap();
+    assert!(live.is_defined() && !live.is_over());
+    assert_eq!(logins.active(..).unwrap().count().unwrap(), 2);
+    // Defined again in the same words, it is another's doing.
+    db.hset("login:activity", "zone", "UTC").unwrap();
+    assert!(live.is_over());
+    assert_eq!(logins.active(..).unwrap().count().unwrap(), 2);
+}
+
+#[test]
 fn activities_that_nobody_holds_are_forgotten_and_counted_no_more() {
     let db = Db::open_in_memory();
     let engine = db.engine();
