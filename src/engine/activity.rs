@@ -181,26 +181,37 @@ impl Engine {
             };
             restarts += usize::from(step.first_user < reached);
             reached = step.first_user;
-            let keys = day_keys(&live.name, live.options.granularity(), &step);
-            let words: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-            let keys = Keys::List {
-                words: &words,
-                step: 1,
-            };
-            self.peek(database, &keys, |tx| {
-                live.index().take_step(&step, &words, tx);
-                Ok(())
-            })?;
+            with_step_keys(
+                &live.name,
+                live.options.granularity(),
+                &step,
+                |keys, words| {
+                    self.peek(database, &keys, |tx| {
+                        live.index().take_step(&step, words, tx);
+                        Ok(())
+                    })
+                },
+            )?;
         }
         Ok(())
     }
 }
 
-fn day_keys(name: &[u8], granularity: Granularity, step: &Step) -> Vec<Vec<u8>> {
-    let periods = step.periods.iter();
-    periods
-        .map(|&period| with_period_key(name, granularity, period, <[u8]>::to_vec))
-        .collect()
+/// Calls `call` with the keys that a step reads: to be locked, and as words.
+fn with_step_keys<R>(
+    name: &[u8],
+    granularity: Granularity,
+    step: &Step,
+    call: impl FnOnce(Keys<'_>, &[&[u8]]) -> R,
+) -> R {
+    let key = |&period: &u32| with_period_key(name, granularity, period, <[u8]>::to_vec);
+    let keys: Vec<Vec<u8>> = step.periods.iter().map(key).collect();
+    let words: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let keys = Keys::List {
+        words: &words,
+        step: 1,
+    };
+    call(keys, &words)
 }
 
 impl Snapshot {
@@ -273,15 +284,11 @@ impl Snapshot {
         }
         while !index.is_settled(&|| self.taken_at_ms()) {
             let Some(step) = index.next_step() else { break };
-            let keys = day_keys(name, options.granularity(), &step);
-            let words: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-            let keys = Keys::List {
-                words: &words,
-                step: 1,
-            };
-            self.read_with(keys, &mut |tx| {
-                index.take_step(&step, &words, tx);
-                Ok(())
+            with_step_keys(name, options.granularity(), &step, |keys, words| {
+                self.read_with(keys, &mut |tx| {
+                    index.take_step(&step, words, tx);
+                    Ok(())
+                })
             })?;
         }
         Ok(ask(index.history_mut()))

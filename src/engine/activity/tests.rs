@@ -9,15 +9,12 @@ fn step(engine: &Engine, live: &Live) -> bool {
 }
 
 fn take(engine: &Engine, live: &Live, step: &Step) -> bool {
-    let keys = day_keys(&live.name, live.options.granularity(), step);
-    let words: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-    let keys = Keys::List {
-        words: &words,
-        step: 1,
-    };
-    let taken = engine.peek(0, &keys, |tx| {
-        live.index().take_step(step, &words, tx);
-        Ok(())
+    let granularity = live.options.granularity();
+    let taken = with_step_keys(&live.name, granularity, step, |keys, words| {
+        engine.peek(0, &keys, |tx| {
+            live.index().take_step(step, words, tx);
+            Ok(())
+        })
     });
     taken.unwrap();
     true
