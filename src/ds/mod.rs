@@ -38,3 +38,5 @@ pub(crate) mod sequence;
     reason = "a structure's whole interface; its users take what they need"
 )]
 pub(crate) mod skiplist;
+#[cfg(test)]
+mod test_random;

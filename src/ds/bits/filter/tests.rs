@@ -1,37 +1,6 @@
-use std::hash::BuildHasher;
-
 use super::super::{Bits, CHUNK_LEN, range};
 use super::*;
-
-/// splitmix64.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
-
-fn seed() -> u64 {
-    let seed = match std::env::var("NACRE_SEED") {
-        Ok(text) => text.parse().expect("NACRE_SEED is a number"),
-        Err(_) => std::collections::hash_map::RandomState::new().hash_one(1),
-    };
-    eprintln!("NACRE_SEED={seed}");
-    seed
-}
+use crate::ds::test_random::{Rng, seed};
 
 /// Runs of zeros, ones and noise, of up to a few chunks each.
 fn noise(rng: &mut Rng, len: usize) -> Vec<u8> {
