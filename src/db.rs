@@ -33,7 +33,8 @@ pub use activity::{
     Rolling, Streak, TopStreak, User, UserId, Users, Window,
 };
 pub use blocking::Blocked;
-pub use session::Session;
+pub(crate) use session::Way;
+pub use session::{Outcome, Session};
 
 /// A database: a handle that clones cheaply and may be used from any thread.
 #[derive(Debug, Clone)]

@@ -81,7 +81,7 @@ pub use command::zset_remove::{ZPopped, ZRemoveWrite};
 pub use command::zset_write::{ZAddOptions, ZAdded, ZSetWrite};
 pub use db::{Activity, ActivityReader, Members, User, UserId, Users, Window};
 pub use db::{AsPeriod, IntoTime, IntoWindow};
-pub use db::{Blocked, Builder, Db, Session};
+pub use db::{Blocked, Builder, Db, Outcome, Session};
 pub use db::{Bucket, Changes, Cohort, Rolling, Streak, TopStreak};
 pub use effect::{Effect, Items};
 pub use engine::change::{Change, ChangeKind};

@@ -405,5 +405,21 @@ fn keys_of(words: &[&[u8]]) -> Result<Reply, CommandError> {
     Ok(Reply::Array(keys.collect()))
 }
 
+/// The `HELP` of a container, from the rows of its subcommands.
+pub(crate) fn help_of(container: &'static str) -> Reply {
+    let head = format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    let mut lines = vec![head];
+    for spec in find(container.as_bytes())
+        .into_iter()
+        .flat_map(CommandSpec::subcommands)
+    {
+        let name = spec.name.rsplit('|').next().unwrap_or_default();
+        lines.push(name.to_owned());
+        lines.push(format!("    {}", spec.summary));
+    }
+    let status = |line: String| Reply::Status(line.into());
+    Reply::Array(lines.into_iter().map(status).collect())
+}
+
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod activity_select;
+pub(crate) mod admin;
 pub(crate) mod args;
 pub(crate) mod bitmap;
 pub(crate) mod bitmap_field;
@@ -21,6 +22,7 @@ pub(crate) mod bitmap_op;
 pub(crate) mod bitmap_op_count;
 pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
+pub(crate) mod connection;
 pub(crate) mod expire;
 pub(crate) mod geo;
 pub(crate) mod geo_search;
@@ -37,6 +39,7 @@ pub(crate) mod list_move;
 pub(crate) mod list_write;
 pub(crate) mod memory;
 pub(crate) mod object;
+pub(crate) mod pubsub;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
@@ -116,6 +119,9 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     transaction::COMMANDS,
     server::COMMANDS,
     introspect::COMMANDS,
+    connection::COMMANDS,
+    pubsub::COMMANDS,
+    admin::COMMANDS,
 ];
 
 /// Every row, family by family. The row of a subcommand is called `CONTAINER|SUBCOMMAND`.

@@ -5,6 +5,7 @@
 //! hang the public methods on those, so that all three get the same methods from one definition and a
 //! snapshot cannot write. Callers that speak in words go through [`Host`], which can be a `dyn`.
 
+use super::args::{Args, clip, printable};
 use super::bitmap_window::Question;
 use super::blocking::{Take, TakeNow};
 use super::reply::Reply;
@@ -172,9 +173,34 @@ pub(crate) trait Host {
         Err(CommandError::Other(text.into()).into())
     }
 
+    /// The connection that the caller speaks through, if it is one to a server.
+    fn connection(&self) -> Option<&dyn Connection> {
+        None
+    }
+
     /// Takes a step of the caller's own transaction. Only a session has one.
     fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {
         Err(step.refusal())
+    }
+}
+
+/// A connection to a server, as the commands about it see it. The table has their rows; whoever has the
+/// connection runs them.
+pub(crate) trait Connection {
+    /// Runs a command of the connection's own, whose words fit its row. What it reads of the database it
+    /// reads through `host`, so that it sees a transaction from inside.
+    fn serve(&self, args: Args<'_>, host: &dyn Host) -> Result<Reply, Error>;
+}
+
+/// Lets the caller's connection run one of its own commands.
+pub(crate) fn serve(args: Args<'_>, host: &dyn Host) -> Result<Reply, Error> {
+    match host.connection() {
+        Some(connection) => connection.serve(args, host),
+        None => {
+            let name = printable(clip(args.word(0)?, 64)).to_ascii_uppercase();
+            let text = format!("ERR {name} needs a connection to a server");
+            Err(CommandError::Other(text.into()).into())
+        }
     }
 }
 

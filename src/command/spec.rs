@@ -23,6 +23,17 @@ pub(crate) enum Flag {
     MovableKeys,
     AllowBusy,
     SkipSlowlog,
+    /// For whoever runs the server.
+    Admin,
+    /// Before the password, too.
+    NoAuth,
+    /// Not between `MULTI` and `EXEC`.
+    NoMulti,
+    /// Has to do with channels.
+    PubSub,
+    SkipMonitor,
+    NoAsyncLoading,
+    MayReplicate,
 }
 
 impl Flag {
@@ -40,6 +51,13 @@ impl Flag {
             Self::MovableKeys => "movablekeys",
             Self::AllowBusy => "allow_busy",
             Self::SkipSlowlog => "skip_slowlog",
+            Self::Admin => "admin",
+            Self::NoAuth => "no_auth",
+            Self::NoMulti => "no_multi",
+            Self::PubSub => "pubsub",
+            Self::SkipMonitor => "skip_monitor",
+            Self::NoAsyncLoading => "no_async_loading",
+            Self::MayReplicate => "may_replicate",
         }
     }
 }

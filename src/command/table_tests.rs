@@ -6,9 +6,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
+use super::args::Args;
 use super::bitmap_window::Question;
 use super::reply::Reply;
-use super::run::{Host, Keys, ReadCall, Step, WriteCall};
+use super::run::{Connection, Host, Keys, ReadCall, Step, WriteCall};
 use super::script::Numbers;
 use super::spec::{CommandSpec, Flag};
 use super::{all, execute, find, resolve};
@@ -222,6 +223,13 @@ impl RecordingHost {
     }
 }
 
+impl Connection for RecordingHost {
+    fn serve(&self, _args: Args<'_>, _host: &dyn Host) -> Result<Reply, Error> {
+        self.calls.read.set(self.calls.read.get() + 1);
+        Ok(Reply::ok())
+    }
+}
+
 impl Host for RecordingHost {
     fn ask_activity(&self, question: &Question<'_>) -> Result<Reply, Error> {
         self.calls.read.set(self.calls.read.get() + 1);
@@ -231,6 +239,10 @@ impl Host for RecordingHost {
 
     fn transact(&self, _step: Step<'_>) -> Result<Reply, Error> {
         Ok(Reply::ok())
+    }
+
+    fn connection(&self) -> Option<&dyn Connection> {
+        Some(self)
     }
 
     fn database(&self) -> u8 {
@@ -282,7 +294,7 @@ const KEYS: [&[u8]; 10] = [
 ];
 
 /// Redis's documentation groups.
-const GROUPS: [&str; 12] = [
+const GROUPS: [&str; 13] = [
     "string",
     "bitmap",
     "list",
@@ -295,6 +307,7 @@ const GROUPS: [&str; 12] = [
     "transactions",
     "server",
     "connection",
+    "pubsub",
 ];
 
 /// Arguments that fit somewhere and nowhere.
@@ -381,7 +394,7 @@ fn rows_are_complete_and_unique() {
             name.len() <= 32
                 && name
                     .bytes()
-                    .all(|b| b.is_ascii_uppercase() || b"|_".contains(&b))
+                    .all(|b| b.is_ascii_uppercase() || b"|_-".contains(&b))
         );
         assert!(GROUPS.contains(&spec.group), "{name}");
         assert_eq!(

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::Db;
 use crate::Side;
 use crate::command::blocking::{Take, Taken, What};
+use crate::command::reply::Reply;
 use crate::engine::Engine;
 use crate::engine::waiters::{Begun, Waiter};
 use crate::error::{CommandError, Error};
@@ -98,7 +99,7 @@ pub struct Blocked<T> {
     take: Take,
     timeout_ms: Option<u64>,
     waiter: Option<Arc<Waiter>>,
-    shape: fn(Taken) -> T,
+    shape: fn(&Take, Taken) -> T,
 }
 
 impl<T> fmt::Debug for Blocked<T> {
@@ -124,13 +125,15 @@ impl<T> Future for Blocked<T> {
                         .begin_take(this.database, &this.take, this.timeout_ms, true);
                 match begun {
                     Ok(Begun::Waits(waiter)) => this.waiter.insert(waiter),
-                    Ok(Begun::Done(taken)) => return Poll::Ready(Ok(Some((this.shape)(taken)))),
+                    Ok(Begun::Done(taken)) => {
+                        return Poll::Ready(Ok(Some((this.shape)(&this.take, taken))));
+                    }
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
         };
         let polled = this.engine.poll_taken(waiter, context);
-        polled.map(|taken| Ok(taken?.map(this.shape)))
+        polled.map(|taken| Ok(taken?.map(|taken| (this.shape)(&this.take, taken))))
     }
 }
 
@@ -159,17 +162,22 @@ impl Db {
         }
     }
 
+    /// As [`take`](Self::take), as a future of what a caller in words is answered.
+    pub(super) fn take_later(&self, take: Take, timeout_ms: Option<u64>) -> Blocked<Reply> {
+        self.blocked(take, timeout_ms, |take, taken| take.reply(Some(taken)))
+    }
+
     fn blocked<T>(
         &self,
         take: Take,
-        timeout: Option<Duration>,
-        shape: fn(Taken) -> T,
+        timeout_ms: Option<u64>,
+        shape: fn(&Take, Taken) -> T,
     ) -> Blocked<T> {
         Blocked {
             engine: Arc::clone(&self.handle.engine),
             database: self.database,
             take,
-            timeout_ms: millis(timeout),
+            timeout_ms,
             waiter: None,
             shape,
         }
@@ -364,7 +372,7 @@ impl Db {
     ) -> Result<Blocked<Element>, Error> {
         check_keys(keys, 1)?;
         let take = new_take(keys, What::Element(side));
-        Ok(self.blocked(take, timeout, element))
+        Ok(self.blocked(take, millis(timeout), |_, taken| element(taken)))
     }
 
     /// [`blmpop`](Self::blmpop) as a future.
@@ -380,7 +388,7 @@ impl Db {
     ) -> Result<Blocked<Elements>, Error> {
         check_keys(keys, count)?;
         let take = new_take(keys, What::Elements { side, count });
-        Ok(self.blocked(take, timeout, elements))
+        Ok(self.blocked(take, millis(timeout), |_, taken| elements(taken)))
     }
 
     /// [`blmove`](Self::blmove) as a future, whose errors are the same.
@@ -393,7 +401,7 @@ impl Db {
         timeout: Option<Duration>,
     ) -> Blocked<Vec<u8>> {
         let take = move_of(from, to, from_side, to_side);
-        self.blocked(take, timeout, moved)
+        self.blocked(take, millis(timeout), |_, taken| moved(taken))
     }
 
     /// [`bzpopmin`](Self::bzpopmin) as a future; [`bzpopmax`](Self::bzpopmax) if `highest`.
@@ -408,7 +416,7 @@ impl Db {
     ) -> Result<Blocked<Member>, Error> {
         check_keys(keys, 1)?;
         let take = new_take(keys, What::Member { highest });
-        Ok(self.blocked(take, timeout, member))
+        Ok(self.blocked(take, millis(timeout), |_, taken| member(taken)))
     }
 
     /// [`bzmpop`](Self::bzmpop) as a future.
@@ -424,7 +432,7 @@ impl Db {
     ) -> Result<Blocked<Members>, Error> {
         check_keys(keys, count)?;
         let take = new_take(keys, What::Members { highest, count });
-        Ok(self.blocked(take, timeout, members))
+        Ok(self.blocked(take, millis(timeout), |_, taken| members(taken)))
     }
 }
 

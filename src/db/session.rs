@@ -10,15 +10,15 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::Db;
-use crate::command;
+use super::{Blocked, Db};
 use crate::command::bitmap_window::Question;
 use crate::command::blocking::Take;
 use crate::command::reply::Reply;
-use crate::command::run::{Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
+use crate::command::run::{Connection, Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
 use crate::command::run::{Step, Usage, WriteCall, WriteCommand};
 use crate::command::server::check_database;
 use crate::command::spec::CommandSpec;
+use crate::command::{self, args};
 use crate::engine::transaction::Transaction;
 use crate::engine::watch::Watch;
 use crate::error::{CommandError, Error};
@@ -204,11 +204,58 @@ impl Session {
     /// queued. [`Error::Storage`] from the file; `EXEC` has then done nothing unless it is
     /// [`Unconfirmed`](crate::StorageError::Unconfirmed).
     pub fn execute<A: AsRef<[u8]>>(&mut self, words: &[A]) -> Result<Reply, Error> {
-        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+        let words = args::refs(words);
+        match command::check(&words) {
+            Ok(spec) => self.run(spec, &words, &Way::HERE),
+            Err(error) => Err(self.refuse_to_queue(error)),
+        }
+    }
+
+    /// As [`execute`](Self::execute), but a command that has to wait (`BLPOP` and its kin) answers a future
+    /// and waits when that is polled, so that it does not block the thread.
+    ///
+    /// ```
+    /// # use nacredb::{Db, Outcome, Reply, prelude::*};
+    /// # use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+    /// # let db = Db::open_in_memory();
+    /// let mut session = db.session();
+    /// let Outcome::Waits(job) = session.begin(&["BLPOP", "jobs", "0"])? else { panic!("no job yet") };
+    /// let (mut job, mut context) = (pin!(job), Context::from_waker(Waker::noop()));
+    /// assert!(job.as_mut().poll(&mut context).is_pending());
+    /// db.rpush("jobs", &["tidy up"])?;
+    /// let Poll::Ready(answer) = job.as_mut().poll(&mut context) else { panic!("it was woken") };
+    /// let pair = [&b"jobs"[..], b"tidy up"].map(|bytes| Reply::Bulk(bytes.to_vec()));
+    /// assert_eq!(answer?, Some(Reply::Array(pair.to_vec())));
+    /// # Ok::<(), nacredb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`execute`](Self::execute); the future's are those of [`Db::blpop`].
+    pub fn begin<A: AsRef<[u8]>>(&mut self, words: &[A]) -> Result<Outcome, Error> {
+        let words = args::refs(words);
         let spec = match command::check(&words) {
             Ok(spec) => spec,
             Err(error) => return Err(self.refuse_to_queue(error)),
         };
+        let later = RefCell::new(None);
+        let way = Way {
+            later: Some(&later),
+            ..Way::HERE
+        };
+        let reply = self.run(spec, &words, &way)?;
+        Ok(match later.into_inner() {
+            Some(blocked) => Outcome::Waits(blocked),
+            None => Outcome::Done(reply),
+        })
+    }
+
+    /// Runs a command that was checked, or queues it.
+    pub(crate) fn run(
+        &mut self,
+        spec: &'static CommandSpec,
+        words: &[&[u8]],
+        way: &Way<'_>,
+    ) -> Result<Reply, Error> {
         // A queue takes memory, too: all but its end is refused where there is none. What ails the file
         // is for EXEC to say.
         let ends = matches!(spec.name, "EXEC" | "DISCARD");
@@ -222,7 +269,7 @@ impl Session {
         let is_lost = self.state.is_lost();
         if let Some(queue) = self.state.queue.as_mut().filter(|_| !is_step(spec)) {
             if !is_lost {
-                let words = words.into_iter().map(<[u8]>::to_vec).collect();
+                let words = words.iter().map(|word| word.to_vec()).collect();
                 queue.push(Queued { spec, words });
             }
             return Ok(Reply::Status("QUEUED".into()));
@@ -231,14 +278,15 @@ impl Session {
             db: &self.db,
             database: Cell::new(self.db.database),
             state: RefCell::new(&mut self.state),
+            way,
         };
-        let reply = command::run_checked(spec, &words, &host);
+        let reply = command::run_checked(spec, words, &host);
         self.db.database = host.database.get();
         reply
     }
 
     /// A command that is none spoils the transaction; an `EXEC` of the wrong length ends it.
-    fn refuse_to_queue(&mut self, error: CommandError) -> Error {
+    pub(crate) fn refuse_to_queue(&mut self, error: CommandError) -> Error {
         if matches!(&error, CommandError::WrongArity(name) if name == "exec") {
             self.state.discard();
             self.state.watch.clear();
@@ -271,11 +319,45 @@ impl RunWrite for Session {
     }
 }
 
+/// What came of a command that may have to wait. [`Session::begin`] answers it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It has run.
+    Done(Reply),
+    /// It waits for something to take; nothing taken in time is `None`, which is
+    /// [`Reply::Nil`] in words.
+    Waits(Blocked<Reply>),
+}
+
+/// How a session's command is run.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// The connection that the session is part of.
+    pub(crate) connection: Option<&'a dyn Connection>,
+    /// Where a command that waits is left, for whoever must not wait on this thread.
+    pub(crate) later: Option<&'a RefCell<Option<Blocked<Reply>>>>,
+}
+
+impl Way<'_> {
+    /// On this thread, which waits.
+    pub(crate) const HERE: Self = Self {
+        connection: None,
+        later: None,
+    };
+}
+
 /// A session while one of its commands runs.
 struct Running<'a> {
     db: &'a Db,
     database: Cell<u8>,
     state: RefCell<&'a mut State>,
+    way: &'a Way<'a>,
+}
+
+/// A transaction whose caller has a connection.
+struct Inside<'a> {
+    tx: &'a Transaction<'a>,
+    connection: &'a dyn Connection,
 }
 
 impl Running<'_> {
@@ -307,9 +389,17 @@ impl Running<'_> {
         let done =
             engine.transaction_if_untouched(self.database.get(), &mut state.watch, |tx| {
                 tx.assume_room();
+                let inside = self
+                    .way
+                    .connection
+                    .map(|connection| Inside { tx, connection });
+                let host: &dyn Host = match &inside {
+                    Some(inside) => inside,
+                    None => tx,
+                };
                 let replies: Result<Vec<Reply>, Error> =
-                    queue.iter().map(|queued| run(queued, tx)).collect();
-                Ok::<_, Error>((replies?, Host::database(tx)))
+                    queue.iter().map(|queued| run(queued, host)).collect();
+                Ok::<_, Error>((replies?, host.database()))
             })?;
         Ok(match done {
             Some((replies, database)) => {
@@ -322,9 +412,9 @@ impl Running<'_> {
 }
 
 /// Runs a queued command. What it refuses is its answer; what the handle refuses ends the transaction.
-fn run(queued: &Queued, tx: &Transaction<'_>) -> Result<Reply, Error> {
+fn run(queued: &Queued, host: &dyn Host) -> Result<Reply, Error> {
     let words: Vec<&[u8]> = queued.words.iter().map(Vec::as_slice).collect();
-    match command::run_checked(queued.spec, &words, tx) {
+    match command::run_checked(queued.spec, &words, host) {
         Ok(reply) => Ok(reply),
         Err(Error::Command(error)) => Ok(Reply::Error(error)),
         Err(error @ Error::Storage(_)) => Err(error),
@@ -366,9 +456,16 @@ impl Host for Running<'_> {
     }
 
     fn block(&self, take: Take, timeout_ms: Option<u64>) -> Result<Reply, Error> {
-        self.db
-            .database(self.database.get())?
-            .block(take, timeout_ms)
+        let db = self.db.database(self.database.get())?;
+        let Some(later) = self.way.later else {
+            return db.block(take, timeout_ms);
+        };
+        *later.borrow_mut() = Some(db.take_later(take, timeout_ms));
+        Ok(Reply::Nil)
+    }
+
+    fn connection(&self) -> Option<&dyn Connection> {
+        self.way.connection
     }
 
     fn ask_activity(&self, question: &Question<'_>) -> Result<Reply, Error> {
@@ -403,5 +500,43 @@ impl Host for Running<'_> {
             Step::Unwatch | Step::Exec => state.watch.clear(),
         }
         Ok(Reply::ok())
+    }
+}
+
+impl Host for Inside<'_> {
+    fn read_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.tx.read_with(keys, call)
+    }
+
+    fn peek_with(&self, keys: Keys<'_>, call: ReadCall<'_>) -> Result<(), Error> {
+        self.tx.peek_with(keys, call)
+    }
+
+    fn make_room(&self) -> Result<(), Error> {
+        Host::make_room(self.tx)
+    }
+
+    fn usage(&self, key: &[u8]) -> Usage {
+        Host::usage(self.tx, key)
+    }
+
+    fn write_with(&self, keys: Keys<'_>, call: WriteCall<'_>) -> Result<(), Error> {
+        self.tx.write_with(keys, call)
+    }
+
+    fn select(&self, database: u8) -> Result<(), Error> {
+        self.tx.select(database)
+    }
+
+    fn database(&self) -> u8 {
+        Host::database(self.tx)
+    }
+
+    fn connection(&self) -> Option<&dyn Connection> {
+        Some(self.connection)
+    }
+
+    fn transact(&self, step: Step<'_>) -> Result<Reply, Error> {
+        self.tx.transact(step)
     }
 }
