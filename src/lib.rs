@@ -29,6 +29,7 @@ mod engine;
 pub mod error;
 pub mod inspect;
 mod keyspace;
+pub mod resp;
 pub mod storage;
 mod sys;
 mod value;

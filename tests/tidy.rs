@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "db",
         &["error", "sys", "storage", "command", "engine", "activity"],
     ),
+    ("resp", &["error", "value", "command"]),
     ("inspect", &["error", "effect", "storage"]),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
