@@ -84,3 +84,8 @@ fn changes_in_a_file_lead_to_the_modelled_state() {
 fn operations_follow_the_model() {
     replay("operations", harness::operations::run);
 }
+
+#[test]
+fn requests_do_not_depend_on_their_pieces() {
+    replay("resp", harness::resp::run);
+}

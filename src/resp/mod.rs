@@ -1,11 +1,11 @@
 //! Redis's protocol, both versions of it: requests in, answers out. No sockets, no clocks, no threads.
 //!
 //! A server reads its socket into a [`RequestParser`], runs each [`Request`] it hands out, and writes
-//! the [`Reply`](crate::Reply) with [`write_reply`] into the bytes it sends. [`write`](mod@write) has the
+//! the [`Reply`](crate::Reply) with [`write_answer`] into the bytes it sends. [`write`](mod@write) has the
 //! pieces for answers that need no [`Reply`](crate::Reply).
 //!
 //! ```
-//! use nacredb::resp::{Protocol, RequestParser, write_reply};
+//! use nacredb::resp::{Protocol, RequestParser, write_answer};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let db = nacredb::Db::open_in_memory();
 //! let mut parser = RequestParser::new();
@@ -14,7 +14,7 @@
 //! let mut answers = Vec::new();
 //! while let Some(request) = parser.next()? {
 //!     let words: Vec<&[u8]> = request.words().collect();
-//!     write_reply(&mut answers, &db.execute(&words)?, Protocol::Resp2);
+//!     write_answer(&mut answers, &words, &db.execute(&words)?, Protocol::Resp2);
 //! }
 //! assert_eq!(answers, b"+OK\r\n$1\r\nv\r\n");
 //! # Ok(()) }
@@ -27,7 +27,9 @@
 
 mod inline;
 pub mod request;
+pub mod shape;
 pub mod write;
 
 pub use request::{Limits, ProtocolError, Request, RequestParser};
+pub use shape::{Shape, write_answer, write_exec};
 pub use write::{Protocol, write_reply};

@@ -148,6 +148,31 @@ impl Client {
         })
     }
 
+    /// The bytes of a reply in either version of the protocol.
+    pub(crate) fn raw_reply(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.line()?;
+        let mut bytes = [&line[..], b"\r\n"].concat();
+        let (&kind, rest) = line.split_first().ok_or_else(|| broken("an empty line"))?;
+        let parts = match kind {
+            b'$' | b'=' => {
+                if let Ok(len) = usize::try_from(number(rest)?) {
+                    let text_at = bytes.len();
+                    bytes.resize(text_at + len + 2, 0);
+                    self.reader.read_exact(&mut bytes[text_at..])?;
+                }
+                0
+            }
+            b'*' | b'~' | b'>' => number(rest)?,
+            b'%' => 2 * number(rest)?,
+            b'+' | b'-' | b':' | b'_' | b',' | b'#' | b'(' => 0,
+            _ => return Err(broken("an unknown kind of reply")),
+        };
+        for _ in 0..parts {
+            bytes.extend(self.raw_reply()?);
+        }
+        Ok(bytes)
+    }
+
     fn line(&mut self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         self.reader.read_until(b'\n', &mut line)?;

@@ -6,8 +6,13 @@ use super::pair::Command;
 
 /// Titles and their commands.
 pub(crate) fn all() -> Vec<(String, Vec<Command>)> {
+    read(include_str!("sequences.txt"))
+}
+
+/// Titles and their commands, of any text in that form.
+pub(crate) fn read(text: &str) -> Vec<(String, Vec<Command>)> {
     let mut all: Vec<(String, Vec<Command>)> = Vec::new();
-    let lines = include_str!("sequences.txt").lines();
+    let lines = text.lines();
     for line in lines.filter(|line| !line.is_empty()) {
         match (line.strip_prefix("# "), all.last_mut()) {
             (Some(title), _) => all.push((title.to_owned(), Vec::new())),

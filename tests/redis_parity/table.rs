@@ -46,7 +46,7 @@ pub(crate) fn compare(pair: &mut Pair) {
 }
 
 /// Whether Redis got this command after 7.0, as our table has it, or never.
-fn is_newer(name: &[u8]) -> bool {
+pub(crate) fn is_newer(name: &[u8]) -> bool {
     nacredb::commands()
         .find(|row| row.name().as_bytes().eq_ignore_ascii_case(name))
         .is_some_and(|row| {
