@@ -30,6 +30,8 @@ pub mod error;
 pub mod inspect;
 mod keyspace;
 pub mod resp;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod storage;
 mod sys;
 mod value;

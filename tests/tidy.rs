@@ -31,6 +31,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["error", "sys", "storage", "command", "engine", "activity"],
     ),
     ("resp", &["error", "value", "command"]),
+    (
+        "server",
+        &["error", "sys", "value", "command", "db", "resp"],
+    ),
     ("inspect", &["error", "effect", "storage"]),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];

@@ -538,6 +538,9 @@ fn key_positions_agree_with_the_keys_a_command_names() {
             continue;
         }
         let slices: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        if spec.group == "pubsub" {
+            continue; // Its keys are channels.
+        }
         let positions = spec.keys.among(&slices).expect("examples are well-formed");
         let listed: BTreeSet<_> = positions.into_iter().map(|at| words[at].clone()).collect();
         assert_eq!(named, Some(listed), "{}", spec.name);

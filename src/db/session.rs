@@ -17,7 +17,7 @@ use crate::command::reply::Reply;
 use crate::command::run::{Connection, Host, Keys, ReadCall, ReadCommand, RunRead, RunWrite};
 use crate::command::run::{Step, Usage, WriteCall, WriteCommand};
 use crate::command::server::check_database;
-use crate::command::spec::CommandSpec;
+use crate::command::spec::{CommandSpec, Flag};
 use crate::command::{self, args};
 use crate::engine::transaction::Transaction;
 use crate::engine::watch::Watch;
@@ -108,7 +108,10 @@ fn discarded_because(error: &CommandError) -> Error {
 
 /// The commands that are not queued.
 fn is_step(spec: &CommandSpec) -> bool {
-    matches!(spec.name, "MULTI" | "EXEC" | "DISCARD" | "WATCH")
+    matches!(
+        spec.name,
+        "MULTI" | "EXEC" | "DISCARD" | "WATCH" | "QUIT" | "RESET"
+    )
 }
 
 impl Session {
@@ -143,6 +146,12 @@ impl Session {
         check_database(database)?;
         self.db.database = database;
         Ok(())
+    }
+
+    /// How many commands are queued; `None` outside `MULTI`.
+    #[cfg(feature = "server")]
+    pub(crate) fn queued(&self) -> Option<usize> {
+        self.state.queue.as_ref().map(Vec::len)
     }
 
     /// Whether commands are being queued: after `MULTI`, before `EXEC`.
@@ -256,6 +265,10 @@ impl Session {
         words: &[&[u8]],
         way: &Way<'_>,
     ) -> Result<Reply, Error> {
+        if self.is_queueing() && spec.flags.contains(&Flag::NoMulti) {
+            self.state.spoilt = true;
+            return Err(refuse("ERR Command not allowed inside a transaction"));
+        }
         // A queue takes memory, too: all but its end is refused where there is none. What ails the file
         // is for EXEC to say.
         let ends = matches!(spec.name, "EXEC" | "DISCARD");

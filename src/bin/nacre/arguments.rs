@@ -8,6 +8,7 @@ use lexopt::Parser;
 
 use crate::Failure;
 use crate::activity::{self, ActivityTask};
+use crate::serve::{self, ServeTask};
 
 const HELP: &str = "\
 nacre: a NacreDB file from the command line
@@ -19,6 +20,7 @@ nacre: a NacreDB file from the command line
   nacre log FILE                 the append log as readable commands, one frame a line
   nacre compact FILE             rewrite the file as one snapshot without history
   nacre activity FILE NAME ..    who was active when: csv files in, reports out; has its own --help
+  nacre serve FILE|--memory      a server for clients of Redis; has its own --help
 
 shell, exec:
   --raw, --no-raw     plain bytes, or for people; by default whichever fits standard output
@@ -95,6 +97,7 @@ pub(crate) enum Task {
         path: PathBuf,
     },
     Activity(ActivityTask),
+    Serve(ServeTask),
 }
 
 impl From<lexopt::Error> for Failure {
@@ -133,6 +136,7 @@ fn parse_from(mut parser: Parser) -> Result<Task, Failure> {
         "help" => return Ok(Task::Print(HELP.to_owned())),
         "version" => return Ok(version()),
         "activity" => return activity(&mut parser),
+        "serve" => return serve(&mut parser),
         "shell" => &["memory", "raw", "no-raw"],
         "exec" => &["x", "raw", "no-raw"],
         "info" => &["json"],
@@ -153,6 +157,15 @@ fn activity(parser: &mut Parser) -> Result<Task, Failure> {
         parsed => parsed?,
     };
     Ok(task.map_or_else(|| Task::Print(activity::HELP.to_owned()), Task::Activity))
+}
+
+/// As [`activity`].
+fn serve(parser: &mut Parser) -> Result<Task, Failure> {
+    let task = match serve::parse(parser) {
+        Err(Failure::Usage(text)) => return Err(Failure::UsageOf("serve", text)),
+        parsed => parsed?,
+    };
+    Ok(task.map_or_else(|| Task::Print(serve::HELP.to_owned()), Task::Serve))
 }
 
 fn version() -> Task {

@@ -18,6 +18,7 @@ mod json;
 mod log;
 mod print;
 mod progress;
+mod serve;
 mod shell;
 mod time;
 mod words;
@@ -128,6 +129,7 @@ fn run() -> Result<u8, Failure> {
         Task::Log(task) => log::run(&task),
         Task::Compact { path } => compact::run(&path),
         Task::Activity(task) => activity::run(&task),
+        Task::Serve(task) => serve::run(task),
     }
 }
 

@@ -1,0 +1,482 @@
+//! One connection's side of the server: a session, who it says it is, what it listens to, and how its
+//! commands are run, counted and answered. No sockets.
+//!
+//! Called by `driver` with the requests of a socket or a pipe, and by `local` with a caller's own words.
+//!
+//! Invariants:
+//! 1. Whoever has not given the password runs nothing but what the table marks for it.
+//! 2. Answers are written in the order of the requests. What others send comes after the answer of the command that
+//!    was running, but for a message the command itself has sent to its own connection, which comes before.
+//! 3. A command that waits has written nothing yet; its answer is written by [`Client::answer`].
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use super::channels::protocol_of;
+use super::commands::{self, Call};
+use super::hub::Hub;
+use super::monitor;
+use super::record::{Mail, Record, Unblock};
+use super::slowlog::{SlowCommand, shorten};
+use super::stats::Tally;
+use super::subscriptions::Subscriptions;
+use crate::command::args::Args;
+use crate::command::reply::Reply;
+use crate::command::run::{Connection, Host};
+use crate::command::spec::{CommandSpec, Flag};
+use crate::command::{self};
+use crate::db::{Blocked, Session, Way};
+use crate::error::{CommandError, Error};
+use crate::resp::Protocol;
+use crate::resp::write::{write_error, write_nil_array, write_push_len, write_reply};
+
+/// A future of an answer.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+
+/// What follows a command.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The next one.
+    Go,
+    /// Nothing, until this is done.
+    Wait(Waiting),
+    /// It has not run: a pause lasts until then, in milliseconds of the server's stopwatch.
+    Paused { until_ms: u64 },
+    /// The end, once the answers are sent.
+    Close,
+}
+
+/// A command that waits for something.
+pub(crate) struct Waiting {
+    spec: &'static CommandSpec,
+    began_ns: u64,
+    what: What,
+}
+
+enum What {
+    /// For something to take.
+    Take(Blocked<Reply>),
+    /// For something else, which nobody else can end.
+    Answer(Later),
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Waiting").field(&self.spec.name).finish()
+    }
+}
+
+impl Waiting {
+    /// The answer, once it is there.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Reply, Error>> {
+        match &mut self.what {
+            What::Take(blocked) => {
+                let taken = Pin::new(blocked).poll(context);
+                taken.map(|taken| Ok(taken?.unwrap_or(Reply::Nil)))
+            }
+            What::Answer(later) => later.as_mut().poll(context),
+        }
+    }
+
+    /// The answer to one whose wait another connection ends.
+    pub(crate) fn unblocked(&self, how: Unblock) -> Option<Result<Reply, Error>> {
+        match (&self.what, how) {
+            (What::Answer(_), _) => None,
+            (What::Take(_), Unblock::Timeout) => Some(Ok(Reply::Nil)),
+            (What::Take(_), Unblock::Error) => {
+                let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                Some(Err(CommandError::Other(text.into()).into()))
+            }
+        }
+    }
+}
+
+/// Whether answers are sent: `CLIENT REPLY`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replies {
+    On,
+    Off,
+    /// Not to the command that runs, but to the one after the next.
+    SkipNext,
+    /// Not to the next one.
+    Skipping,
+}
+
+/// What a connection's own commands see of it and change.
+pub(crate) struct State {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) record: Arc<Record>,
+    pub(crate) is_authenticated: Cell<bool>,
+    pub(crate) replies: Cell<Replies>,
+    pub(crate) subscriptions: RefCell<Subscriptions>,
+    /// Whether the connection ends after this command.
+    pub(crate) closes: Cell<bool>,
+    /// Whether the session is to begin anew.
+    pub(crate) resets: Cell<bool>,
+    /// An answer in bytes, for those that are none of [`Reply`]'s.
+    pub(crate) written: RefCell<Vec<u8>>,
+    pub(crate) later: RefCell<Option<Later>>,
+    /// Whether the command that runs is one of a transaction's.
+    pub(crate) in_exec: Cell<bool>,
+}
+
+impl State {
+    pub(crate) fn protocol(&self) -> Protocol {
+        protocol_of(&self.record)
+    }
+
+    pub(crate) fn set_protocol(&self, version: u8) {
+        self.record.protocol.store(version, Ordering::Relaxed);
+    }
+
+    /// Leaves an answer that comes later. In a transaction nothing waits.
+    pub(crate) fn answer_later(&self, later: Later) {
+        *self.later.borrow_mut() = Some(later);
+    }
+}
+
+impl Connection for State {
+    fn serve(&self, args: Args<'_>, host: &dyn Host) -> Result<Reply, Error> {
+        commands::serve(Call {
+            state: self,
+            args,
+            host,
+        })
+    }
+}
+
+/// A connection without its socket.
+pub(crate) struct Client {
+    session: Session,
+    pub(crate) state: State,
+    tally: Tally,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.state.record.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(hub: Arc<Hub>, record: Arc<Record>) -> Self {
+        let is_authenticated = !hub.settings.has_password();
+        Self {
+            session: hub.db.session(),
+            state: State {
+                hub,
+                record,
+                is_authenticated: Cell::new(is_authenticated),
+                replies: Cell::new(Replies::On),
+                subscriptions: RefCell::default(),
+                closes: Cell::new(false),
+                resets: Cell::new(false),
+                written: RefCell::default(),
+                later: RefCell::default(),
+                in_exec: Cell::new(false),
+            },
+            tally: Tally::default(),
+        }
+    }
+
+    /// Runs a command and writes its answer behind `out`. `began_ns` is when the one before it ended, by the
+    /// server's stopwatch, and becomes when this one did.
+    pub(crate) fn run(&mut self, words: &[&[u8]], began_ns: &mut u64, out: &mut Vec<u8>) -> Next {
+        let spec = match command::check(words) {
+            Ok(spec) => spec,
+            Err(error) => {
+                if is_of_another_protocol(words) {
+                    return Next::Close;
+                }
+                if matches!(error, CommandError::WrongArity(_))
+                    && let Ok(spec) = command::resolve(words)
+                {
+                    self.state.hub.counts.count_rejected(spec.name);
+                }
+                let error = if self.state.is_authenticated.get() {
+                    self.session.refuse_to_queue(error)
+                } else {
+                    no_auth(words)
+                };
+                self.write(None, &Err(error), out);
+                return Next::Go;
+            }
+        };
+        if let Err(error) = self.admit(spec, words) {
+            self.state.hub.counts.count_rejected(spec.name);
+            let error = self.session.refuse_to_queue(error);
+            self.write(Some(spec), &Err(error), out);
+            return Next::Go;
+        }
+        let hub = &self.state.hub;
+        let writes =
+            || spec.flags.contains(&Flag::Write) || spec.name == "EXEC" || spec.name == "PUBLISH";
+        if let Some(until_ms) = hub.pause.until(writes(), || hub.now_ms())
+            && spec.name != "CLIENT|UNPAUSE"
+        {
+            return Next::Paused { until_ms };
+        }
+        if hub.monitors.is_any() {
+            monitor::show(
+                hub,
+                &self.state.record,
+                self.session.selected(),
+                spec,
+                words,
+            );
+        }
+        let later = RefCell::new(None);
+        let way = Way {
+            connection: Some(&self.state),
+            later: Some(&later),
+        };
+        self.state.in_exec.set(spec.name == "EXEC");
+        let reply = self.session.run(spec, words, &way);
+        if self.state.resets.take() {
+            self.session.reset();
+        }
+        let what = match (later.into_inner(), self.state.later.take()) {
+            (Some(blocked), _) => What::Take(blocked),
+            (None, Some(later)) => What::Answer(later),
+            (None, None) => {
+                self.count(spec, words, began_ns, &reply);
+                if matches!(spec.name, "PUBLISH" | "SPUBLISH") {
+                    // What it has sent to itself comes before its answer.
+                    self.state.record.take_own_mail(out);
+                }
+                self.write(Some(spec), &reply, out);
+                return if self.state.closes.get() {
+                    Next::Close
+                } else {
+                    Next::Go
+                };
+            }
+        };
+        self.state.record.is_blocked.store(true, Ordering::Release);
+        Next::Wait(Waiting {
+            spec,
+            began_ns: *began_ns,
+            what,
+        })
+    }
+
+    /// Writes the answer of a command that has waited.
+    pub(crate) fn answer(
+        &mut self,
+        waited: &Waiting,
+        reply: &Result<Reply, Error>,
+        out: &mut Vec<u8>,
+    ) {
+        self.state.record.is_blocked.store(false, Ordering::Release);
+        let nanos = self.state.hub.now_ns().saturating_sub(waited.began_ns);
+        // What a command takes is what it works, not what it waits for.
+        let _waited_ns = nanos;
+        self.tally
+            .count(waited.spec.name, 0, reply.is_err(), &self.state.hub.counts);
+        self.write(Some(waited.spec), reply, out);
+    }
+
+    /// Whether a command may run now.
+    fn admit(&self, spec: &CommandSpec, words: &[&[u8]]) -> Result<(), CommandError> {
+        let state = &self.state;
+        if !state.is_authenticated.get() && !spec.flags.contains(&Flag::NoAuth) {
+            return match no_auth(words) {
+                Error::Command(error) => Err(error),
+                Error::Storage(_) => Ok(()),
+            };
+        }
+        if state.record.is_listener() && state.protocol() == Protocol::Resp2 {
+            let is_allowed = matches!(
+                spec.name,
+                "PING"
+                    | "QUIT"
+                    | "RESET"
+                    | "SUBSCRIBE"
+                    | "UNSUBSCRIBE"
+                    | "PSUBSCRIBE"
+                    | "PUNSUBSCRIBE"
+                    | "SSUBSCRIBE"
+                    | "SUNSUBSCRIBE"
+            );
+            if !is_allowed {
+                let name = spec.lower_name();
+                let text = format!(
+                    "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+                     are allowed in this context"
+                );
+                return Err(CommandError::Other(text.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a command that has run, and keeps it if it took long.
+    fn count(
+        &mut self,
+        spec: &'static CommandSpec,
+        words: &[&[u8]],
+        began_ns: &mut u64,
+        reply: &Result<Reply, Error>,
+    ) {
+        let hub = &self.state.hub;
+        let now_ns = hub.now_ns();
+        let took_ns = now_ns.saturating_sub(*began_ns);
+        *began_ns = now_ns;
+        self.tally
+            .count(spec.name, took_ns, reply.is_err(), &hub.counts);
+        let slow_us = hub.settings.slowlog_us.load(Ordering::Relaxed);
+        let took_us = took_ns / 1000;
+        if slow_us >= 0
+            && took_us >= slow_us.unsigned_abs()
+            && !spec.flags.contains(&Flag::SkipSlowlog)
+        {
+            let names = self.state.record.names.lock().name.clone();
+            let command = SlowCommand {
+                id: 0,
+                unix_s: hub.unix_ms() / 1000,
+                took_us,
+                words: shorten(&monitor::redacted(spec, words)),
+                address: self.state.record.address.clone(),
+                name: names,
+            };
+            let len_max = hub.settings.slowlog_len_max.load(Ordering::Relaxed);
+            hub.slowlog.add(command, len_max);
+        }
+        let slow_ms = hub.settings.latency_ms.load(Ordering::Relaxed);
+        let took_ms = took_ns / 1_000_000;
+        if slow_ms != 0 && took_ms >= slow_ms {
+            let is_fast = spec.flags.contains(&Flag::Fast);
+            let event = if is_fast { "fast-command" } else { "command" };
+            hub.latency.add(event, hub.unix_ms() / 1000, took_ms);
+        }
+    }
+
+    /// Writes an answer, if one is wanted.
+    fn write(
+        &mut self,
+        spec: Option<&'static CommandSpec>,
+        reply: &Result<Reply, Error>,
+        out: &mut Vec<u8>,
+    ) {
+        let state = &self.state;
+        let mut written = state.written.borrow_mut();
+        let replies = state.replies.get();
+        state.replies.set(match replies {
+            Replies::SkipNext => Replies::Skipping,
+            Replies::Skipping => Replies::On,
+            Replies::On | Replies::Off => replies,
+        });
+        if replies != Replies::On {
+            // What a listener is told is no answer.
+            if spec.is_some_and(|spec| spec.flags.contains(&Flag::PubSub)) && reply.is_ok() {
+                out.append(&mut written);
+            }
+            written.clear();
+            return;
+        }
+        let protocol = state.protocol();
+        match reply {
+            Ok(_) if !written.is_empty() => out.append(&mut written),
+            Ok(reply) => match spec {
+                Some(spec) if spec.name == "PING" && self.is_pubsub_context() => {
+                    write_push_len(out, 2, Protocol::Resp2);
+                    crate::resp::write::write_bulk(out, b"pong");
+                    let text = match reply {
+                        Reply::Bulk(bytes) => bytes.as_slice(),
+                        _ => b"",
+                    };
+                    crate::resp::write::write_bulk(out, text);
+                }
+                Some(spec) if matches!(reply, Reply::Nil) && answers_array(spec) => {
+                    write_nil_array(out, protocol);
+                }
+                Some(_) | None => write_reply(out, reply, protocol),
+            },
+            Err(error) => {
+                written.clear();
+                let text = error.to_string();
+                state.hub.counts.count_error(&text);
+                write_error(out, &text);
+            }
+        }
+    }
+
+    fn is_pubsub_context(&self) -> bool {
+        self.state.record.is_listener() && self.state.protocol() == Protocol::Resp2
+    }
+
+    /// Ends a pipeline: shows others what the connection is about, and adds what was counted.
+    pub(crate) fn end_batch(&mut self) {
+        let record = &self.state.record;
+        record
+            .database
+            .store(self.session.selected(), Ordering::Relaxed);
+        let queued = self
+            .session
+            .queued()
+            .map_or(-1, |queued| i64::try_from(queued).unwrap_or(i64::MAX));
+        record.queued.store(queued, Ordering::Relaxed);
+        if let Some(name) = self.tally.name() {
+            *record.last_command.lock() = name;
+        }
+        self.tally.add_to(&self.state.hub.counts);
+    }
+
+    /// What others have for it; their messages go behind `out`.
+    #[inline]
+    pub(crate) fn take_mail(&self, out: &mut Vec<u8>) -> Option<Mail> {
+        self.state.record.take_mail(out)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let state = &self.state;
+        state
+            .subscriptions
+            .borrow_mut()
+            .end_all(&state.hub.channels, &state.record);
+        state.hub.dismiss(&state.record);
+    }
+}
+
+/// What one is told who has not given the password.
+fn no_auth(words: &[&[u8]]) -> Error {
+    let is_hello = words
+        .first()
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"HELLO"));
+    let text = if is_hello {
+        commands::NO_AUTH_HELLO
+    } else {
+        "NOAUTH Authentication required."
+    };
+    CommandError::Other(text.into()).into()
+}
+
+/// Whether these are the words of a browser that was led here.
+fn is_of_another_protocol(words: &[&[u8]]) -> bool {
+    let name = words.first().copied().unwrap_or_default();
+    name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"HOST:")
+}
+
+/// Whether the command's nil is that of an array.
+fn answers_array(spec: &CommandSpec) -> bool {
+    matches!(
+        spec.name,
+        "EXEC"
+            | "BLPOP"
+            | "BRPOP"
+            | "BLMPOP"
+            | "BZPOPMIN"
+            | "BZPOPMAX"
+            | "BZMPOP"
+            | "LMPOP"
+            | "ZMPOP"
+    )
+}

@@ -1,0 +1,235 @@
+//! What the connections of a server share: the database, the settings, who is connected, who listens to what,
+//! and the counts that `INFO` shows.
+//!
+//! Invariants:
+//! 1. Locks here are held for moments and never while a command runs; none is taken under another but a
+//!    box's under that of the channels.
+//! 2. A connection is in `clients` from before its first byte is read until its task has ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::channels::Channels;
+use super::latency::Latency;
+use super::pause::Pause;
+use super::record::{End, Record};
+use super::settings::Settings;
+use super::slowlog::SlowLog;
+use super::stats::Counts;
+use crate::command::server::ServerRead as _;
+use crate::db::Db;
+use crate::sys::clock::Stopwatch;
+use crate::sys::rng::entropy;
+
+/// The shared part of a server.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) db: Db,
+    pub(crate) settings: Settings,
+    pub(crate) channels: Channels,
+    pub(crate) monitors: Monitors,
+    pub(crate) counts: Counts,
+    pub(crate) slowlog: SlowLog,
+    pub(crate) latency: Latency,
+    pub(crate) pause: Pause,
+    clients: Mutex<BTreeMap<u64, Arc<Record>>>,
+    next_client_id: AtomicU64,
+    stopwatch: Stopwatch,
+    /// Forty hexadecimal digits that no other run has.
+    pub(crate) run_id: String,
+    /// Says that the server is to end, and how.
+    stop: watch::Sender<Option<Stop>>,
+    /// The port that is listened on; 0 for none.
+    pub(crate) port: AtomicU64,
+}
+
+/// How a server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// As it is asked for: the file is synced.
+    Sync,
+    /// The file is compacted before.
+    Save,
+}
+
+/// Who sees every command.
+#[derive(Debug, Default)]
+pub(crate) struct Monitors {
+    is_any: AtomicBool,
+    all: Mutex<Vec<Arc<Record>>>,
+}
+
+impl Monitors {
+    #[inline]
+    pub(crate) fn is_any(&self) -> bool {
+        self.is_any.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn join(&self, monitor: &Arc<Record>) {
+        let mut all = self.all.lock();
+        if !monitor.is_monitor.swap(true, Ordering::Relaxed) {
+            all.push(Arc::clone(monitor));
+        }
+        self.is_any.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn leave(&self, monitor: &Record) {
+        if !monitor.is_monitor.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let mut all = self.all.lock();
+        all.retain(|other| other.id != monitor.id);
+        self.is_any.store(!all.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Shows all of them a line, but the one who is meant by it.
+    pub(crate) fn show(&self, but: u64, show: impl Fn(&Record)) {
+        let all = self.all.lock();
+        all.iter()
+            .filter(|monitor| monitor.id != but)
+            .for_each(|monitor| show(monitor));
+    }
+}
+
+impl Hub {
+    pub(crate) fn new(db: Db, settings: Settings) -> Arc<Self> {
+        let run_id = (0..3)
+            .map(|_| format!("{:016x}", entropy()))
+            .collect::<String>();
+        Arc::new(Self {
+            db,
+            settings,
+            channels: Channels::new(entropy()),
+            monitors: Monitors::default(),
+            counts: Counts::default(),
+            slowlog: SlowLog::default(),
+            latency: Latency::default(),
+            pause: Pause::default(),
+            clients: Mutex::default(),
+            next_client_id: AtomicU64::new(1),
+            stopwatch: Stopwatch::start(),
+            run_id: run_id[..40].to_owned(),
+            stop: watch::Sender::new(None),
+            port: AtomicU64::new(0),
+        })
+    }
+
+    /// Milliseconds since the server began: a clock that only goes forward.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.stopwatch.elapsed().as_millis() as u64
+    }
+
+    /// As [`now_ms`](Self::now_ms), in nanoseconds.
+    #[inline]
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.stopwatch.elapsed().as_nanos() as u64
+    }
+
+    /// The database's time, in milliseconds since the Unix epoch; 0 once it is closed.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.db.time_ms().unwrap_or_default()
+    }
+
+    /// A record for one more connection; `None` if there are too many.
+    pub(crate) fn admit(&self, address: String, local_address: String) -> Option<Arc<Record>> {
+        let mut clients = self.clients.lock();
+        if clients.len() as u64 >= self.settings.clients_max.load(Ordering::Relaxed) {
+            self.counts
+                .rejected_connections
+                .fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        let id = self.next_client_id.fetch_add(1, Ordering::Relaxed);
+        let record = Arc::new(Record::new(id, address, local_address, self.now_ms()));
+        clients.insert(id, Arc::clone(&record));
+        self.counts.connections.fetch_add(1, Ordering::Relaxed);
+        Some(record)
+    }
+
+    /// Forgets a connection that has ended.
+    pub(crate) fn dismiss(&self, record: &Record) {
+        self.clients.lock().remove(&record.id);
+        self.monitors.leave(record);
+    }
+
+    /// All connections, by number.
+    pub(crate) fn clients(&self) -> Vec<Arc<Record>> {
+        self.clients.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn client(&self, id: u64) -> Option<Arc<Record>> {
+        self.clients.lock().get(&id).cloned()
+    }
+
+    pub(crate) fn client_count(&self) -> usize {
+        self.clients.lock().len()
+    }
+
+    /// Lets the server end.
+    pub(crate) fn stop(&self, how: Stop) {
+        self.stop.send_if_modified(|stop| {
+            let is_first = stop.is_none();
+            stop.get_or_insert(how);
+            is_first
+        });
+    }
+
+    /// Whether the server ends.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.borrow().is_some()
+    }
+
+    /// Waits until the server is to end.
+    pub(crate) async fn stopped(&self) -> Stop {
+        let mut stop = self.stop.subscribe();
+        match stop.wait_for(Option::is_some).await {
+            Ok(stop) => stop.unwrap_or(Stop::Sync),
+            Err(_gone) => Stop::Sync,
+        }
+    }
+
+    /// Whether the file is to be compacted when the server has ended.
+    pub(crate) fn saves_at_end(&self) -> bool {
+        *self.stop.borrow() == Some(Stop::Save)
+    }
+
+    /// Waits until there is no connection.
+    pub(crate) async fn emptied(&self) {
+        while self.client_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Ends every connection.
+    pub(crate) fn end_all(&self) {
+        self.clients()
+            .iter()
+            .for_each(|client| client.end(End::Flushed));
+    }
+
+    /// What has to be done once in a while: ends the silent and those who do not read.
+    pub(crate) fn round(&self) {
+        let now_ms = self.now_ms();
+        self.counts.sample(now_ms);
+        let timeout_ms = self
+            .settings
+            .timeout_s
+            .load(Ordering::Relaxed)
+            .saturating_mul(1000);
+        for client in self.clients() {
+            client.check_limit(self.settings.output_limit(client.output_class()), now_ms);
+            let silent_ms = now_ms.saturating_sub(client.active_ms.load(Ordering::Relaxed));
+            let may_be_silent = client.is_listener()
+                || client.is_monitor.load(Ordering::Relaxed)
+                || client.is_blocked.load(Ordering::Relaxed);
+            if timeout_ms != 0 && silent_ms > timeout_ms && !may_be_silent {
+                client.end(End::Now);
+            }
+        }
+    }
+}

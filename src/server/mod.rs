@@ -1,0 +1,302 @@
+//! A server that speaks Redis's protocol, versions 2 and 3: over TCP, over a Unix socket, and over pipes within
+//! the process. Feature `server`.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use nacredb::{Db, server::Server};
+//! use std::io::{Read, Write};
+//!
+//! let server = Server::builder().bind("127.0.0.1:0").start(Db::open_in_memory())?;
+//! let mut socket = std::net::TcpStream::connect(server.addresses()[0])?;
+//! socket.write_all(b"PING\r\n")?;
+//! let mut answer = [0; 7];
+//! socket.read_exact(&mut answer)?;
+//! assert_eq!(&answer, b"+PONG\r\n");
+//! server.shutdown()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Connections are spread over a few threads, and commands of different threads run side by side. `hub` is what
+//! connections share, `client` is one without its socket, `driver` moves its bytes, `commands` are
+//! those about connections and the server; all others are the library's.
+//!
+//! It must not: touch a path that a client names, start a process, or keep a lock while a command runs.
+
+mod channels;
+mod client;
+mod commands;
+mod driver;
+mod hub;
+mod latency;
+mod limits;
+mod listen;
+mod monitor;
+mod pause;
+mod record;
+mod settings;
+mod slowlog;
+mod stats;
+mod subscriptions;
+mod workers;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hub::{Hub, Stop};
+use settings::Settings;
+use workers::Workers;
+
+use crate::db::Db;
+use crate::error::{Error, StorageError};
+
+/// How a server is started. Made by [`Server::builder`].
+#[derive(Debug)]
+pub struct ServerBuilder {
+    addresses: Vec<String>,
+    unix_socket: Option<PathBuf>,
+    threads: usize,
+    settings: Settings,
+}
+
+impl ServerBuilder {
+    /// Listens on this address too, as `host:port`; port 0 takes any that is free. Nothing is listened on unless
+    /// this or [`unix_socket`](Self::unix_socket) says so.
+    #[must_use]
+    pub fn bind(mut self, address: impl Into<String>) -> Self {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// Listens on a Unix socket at this path, which only the user may connect to. What a server that has
+    /// crashed left there is removed; anything else there is an error.
+    #[must_use]
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix_socket = Some(path.into());
+        self
+    }
+
+    /// How many threads run commands; as many as the machine has cores, but 4 at most, unless set.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.clamp(1, 256);
+        self
+    }
+
+    /// Asks every connection for this password; for none if it is empty. Redis: `requirepass`.
+    #[must_use]
+    pub fn password(self, password: impl AsRef<[u8]>) -> Self {
+        self.settings.set_password(password.as_ref());
+        self
+    }
+
+    /// Whether connections from other machines are refused while there is no password; they are unless this is
+    /// called with `false`. Redis: `protected-mode`.
+    #[must_use]
+    pub fn protected_mode(self, protected: bool) -> Self {
+        self.settings
+            .protected_mode
+            .store(protected, Ordering::Relaxed);
+        self
+    }
+
+    /// How many connections there may be at once; 10,000 unless set. Redis: `maxclients`.
+    #[must_use]
+    pub fn clients_max(self, clients: u64) -> Self {
+        self.settings.clients_max.store(clients, Ordering::Relaxed);
+        self
+    }
+
+    /// Ends connections that were silent for so long, in whole seconds; never unless set. Redis: `timeout`.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.settings
+            .timeout_s
+            .store(timeout.as_secs(), Ordering::Relaxed);
+        self
+    }
+
+    /// Answers `DEBUG`, which lets a client do what only tests should; not unless set.
+    #[must_use]
+    pub fn allow_debug(self, allow: bool) -> Self {
+        self.settings.debug_allowed.store(allow, Ordering::Relaxed);
+        self
+    }
+
+    /// Serves `db` from here on, until the [`Server`] is shut down or dropped.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`] if an address cannot be listened on or a thread not started; nothing is left
+    /// running.
+    pub fn start(self, db: Db) -> Result<Server, Error> {
+        Ok(self
+            .try_start(db)
+            .map_err(|error| StorageError::io("start the server", error))?)
+    }
+
+    fn try_start(self, db: Db) -> io::Result<Server> {
+        let mut listeners = Vec::new();
+        for address in &self.addresses {
+            let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+            let listener = TcpListener::bind(&addresses[..])?;
+            listener.set_nonblocking(true)?;
+            listeners.push(listener);
+        }
+        let addresses = listeners
+            .iter()
+            .map(TcpListener::local_addr)
+            .collect::<io::Result<Vec<_>>>()?;
+        let hub = Hub::new(db, self.settings);
+        hub.port.store(
+            addresses
+                .first()
+                .map_or(0, |address| u64::from(address.port())),
+            Ordering::Relaxed,
+        );
+        #[cfg(unix)]
+        let unix = match &self.unix_socket {
+            Some(path) => Some((unix::listen(path)?, path.display().to_string())),
+            None => None,
+        };
+        #[cfg(not(unix))]
+        if self.unix_socket.is_some() {
+            return Err(io::Error::from(io::ErrorKind::Unsupported));
+        }
+        let workers = Arc::new(Workers::start(self.threads, &hub)?);
+        for listener in listeners {
+            let accept = listen::accept_tcp(listener, Arc::clone(&hub), Arc::clone(&workers));
+            workers.first().spawn(accept);
+        }
+        #[cfg(unix)]
+        if let Some((listener, path)) = unix {
+            let accept =
+                listen::accept_unix(listener, path, Arc::clone(&hub), Arc::clone(&workers));
+            workers.first().spawn(accept);
+        }
+        Ok(Server {
+            hub,
+            workers,
+            addresses,
+            unix_socket: self.unix_socket,
+        })
+    }
+}
+
+/// A server at work. Dropping it shuts it down; the database it serves stays open.
+#[derive(Debug)]
+pub struct Server {
+    hub: Arc<Hub>,
+    workers: Arc<Workers>,
+    addresses: Vec<SocketAddr>,
+    unix_socket: Option<PathBuf>,
+}
+
+impl Server {
+    /// Starts a description of how to serve.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        ServerBuilder {
+            addresses: Vec::new(),
+            unix_socket: None,
+            threads: cores.min(4),
+            settings: Settings::default(),
+        }
+    }
+
+    /// The addresses that are listened on, in the order they were given, with the ports they got.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The path of the Unix socket, if there is one.
+    #[must_use]
+    pub fn unix_socket(&self) -> Option<&std::path::Path> {
+        self.unix_socket.as_deref()
+    }
+
+    /// The database that is served.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.hub.db
+    }
+
+    /// A connection within the process: the caller's end of a pipe, for asynchronous clients that take any stream.
+    #[must_use]
+    pub fn connect(&self) -> tokio::io::DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        listen::welcome_pipe(ours, &self.hub, &self.workers);
+        theirs
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.hub.client_count()
+    }
+
+    /// Waits until a client says `SHUTDOWN` or [`shutdown`](Self::shutdown) is called elsewhere; what was
+    /// written is then on disk.
+    ///
+    /// # Errors
+    /// What kept the last writes from the disk; the server has ended all the same.
+    pub fn wait(&self) -> Result<(), Error> {
+        self.workers.join();
+        if self.hub.saves_at_end() {
+            self.hub.db.compact()?;
+        }
+        self.hub.db.sync()
+    }
+
+    /// Asks the server to end, and returns at once; [`wait`](Self::wait) tells when it has.
+    pub fn stop(&self) {
+        self.hub.stop(Stop::Sync);
+    }
+
+    /// Takes no more connections, sends the answers that are due, ends the connections and the threads, and syncs
+    /// the database, which stays open.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn shutdown(&self) -> Result<(), Error> {
+        self.hub.stop(Stop::Sync);
+        self.wait()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.hub.stop(Stop::Sync);
+        self.workers.join();
+        if let Some(path) = &self.unix_socket {
+            // It may be gone already.
+            let _removed = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// What is peculiar to Unix sockets.
+#[cfg(unix)]
+mod unix {
+    use std::fs;
+    use std::io;
+    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::Path;
+
+    /// A listener at a path where at most a dead server's socket is.
+    pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|at| at.file_type().is_socket());
+        if is_socket && UnixStream::connect(path).is_err() {
+            fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+}
