@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::channels::protocol_of;
 use super::commands::{self, Call};
@@ -50,10 +51,22 @@ pub(crate) enum Next {
     Close,
 }
 
+/// What came of a command.
+#[derive(Debug)]
+pub(super) enum Called {
+    /// Its answer; a name that is no command's has no row.
+    Done(Option<&'static CommandSpec>, Result<Reply, Error>),
+    Waits(Waiting),
+    Paused {
+        until_ms: u64,
+    },
+    /// It is none of Redis's protocol, and nobody who speaks it would mean it.
+    Stranger,
+}
+
 /// A command that waits for something.
 pub(crate) struct Waiting {
     spec: &'static CommandSpec,
-    began_ns: u64,
     what: What,
 }
 
@@ -122,6 +135,8 @@ pub(crate) struct State {
     pub(crate) later: RefCell<Option<Later>>,
     /// Whether the command that runs is one of a transaction's.
     pub(crate) in_exec: Cell<bool>,
+    /// Whether commands wait on the caller's thread: there is no task, and nobody to send messages to.
+    pub(crate) waits_here: bool,
 }
 
 impl State {
@@ -133,8 +148,42 @@ impl State {
         self.record.protocol.store(version, Ordering::Relaxed);
     }
 
-    /// Leaves an answer that comes later. In a transaction nothing waits.
-    pub(crate) fn answer_later(&self, later: Later) {
+    /// Leaves work that takes long to a thread of its own, whose answer comes later; does it here where
+    /// nothing may wait.
+    pub(crate) fn answer_with(
+        &self,
+        work: impl FnOnce() -> Result<Reply, Error> + Send + 'static,
+    ) -> Result<Reply, Error> {
+        if self.waits_here || self.in_exec.get() {
+            return work();
+        }
+        let work = tokio::task::spawn_blocking(work);
+        self.answer_later(Box::pin(async move {
+            work.await.unwrap_or_else(|_panic| {
+                let text = "ERR the command panicked; the server goes on";
+                Err(CommandError::Other(text.into()).into())
+            })
+        }));
+        Ok(Reply::Nil)
+    }
+
+    /// Gives an answer after some time; at once in a transaction, where nothing waits.
+    pub(crate) fn answer_after(&self, time: Duration, reply: Reply) -> Reply {
+        if self.in_exec.get() {
+            return reply;
+        }
+        if self.waits_here {
+            std::thread::sleep(time);
+            return reply;
+        }
+        self.answer_later(Box::pin(async move {
+            tokio::time::sleep(time).await;
+            Ok(reply)
+        }));
+        Reply::Nil
+    }
+
+    fn answer_later(&self, later: Later) {
         *self.later.borrow_mut() = Some(later);
     }
 }
@@ -165,7 +214,7 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    pub(crate) fn new(hub: Arc<Hub>, record: Arc<Record>) -> Self {
+    pub(crate) fn new(hub: Arc<Hub>, record: Arc<Record>, waits_here: bool) -> Self {
         let is_authenticated = !hub.settings.has_password();
         Self {
             session: hub.db.session(),
@@ -180,6 +229,7 @@ impl Client {
                 written: RefCell::default(),
                 later: RefCell::default(),
                 in_exec: Cell::new(false),
+                waits_here,
             },
             tally: Tally::default(),
         }
@@ -188,11 +238,32 @@ impl Client {
     /// Runs a command and writes its answer behind `out`. `began_ns` is when the one before it ended, by the
     /// server's stopwatch, and becomes when this one did.
     pub(crate) fn run(&mut self, words: &[&[u8]], began_ns: &mut u64, out: &mut Vec<u8>) -> Next {
+        match self.call(words, began_ns) {
+            Called::Done(spec, reply) => {
+                if spec.is_some_and(|spec| matches!(spec.name, "PUBLISH" | "SPUBLISH")) {
+                    // What it has sent to itself comes before its answer.
+                    self.state.record.take_own_mail(out);
+                }
+                self.write(spec, &reply, out);
+                if self.state.closes.get() {
+                    Next::Close
+                } else {
+                    Next::Go
+                }
+            }
+            Called::Waits(waiting) => Next::Wait(waiting),
+            Called::Paused { until_ms } => Next::Paused { until_ms },
+            Called::Stranger => Next::Close,
+        }
+    }
+
+    /// Runs a command.
+    pub(super) fn call(&mut self, words: &[&[u8]], began_ns: &mut u64) -> Called {
         let spec = match command::check(words) {
             Ok(spec) => spec,
             Err(error) => {
                 if is_of_another_protocol(words) {
-                    return Next::Close;
+                    return Called::Stranger;
                 }
                 if matches!(error, CommandError::WrongArity(_))
                     && let Ok(spec) = command::resolve(words)
@@ -202,25 +273,24 @@ impl Client {
                 let error = if self.state.is_authenticated.get() {
                     self.session.refuse_to_queue(error)
                 } else {
-                    no_auth(words)
+                    no_auth(words).into()
                 };
-                self.write(None, &Err(error), out);
-                return Next::Go;
+                return Called::Done(None, Err(error));
             }
         };
         if let Err(error) = self.admit(spec, words) {
             self.state.hub.counts.count_rejected(spec.name);
             let error = self.session.refuse_to_queue(error);
-            self.write(Some(spec), &Err(error), out);
-            return Next::Go;
+            return Called::Done(Some(spec), Err(error));
         }
         let hub = &self.state.hub;
-        let writes =
-            || spec.flags.contains(&Flag::Write) || spec.name == "EXEC" || spec.name == "PUBLISH";
-        if let Some(until_ms) = hub.pause.until(writes(), || hub.now_ms())
+        let writes = spec.flags.contains(&Flag::Write)
+            || matches!(spec.name, "EXEC" | "PUBLISH" | "SPUBLISH");
+        if let Some(until_ms) = hub.pause.until(writes, || hub.now_ms())
             && spec.name != "CLIENT|UNPAUSE"
+            && !self.state.waits_here
         {
-            return Next::Paused { until_ms };
+            return Called::Paused { until_ms };
         }
         if hub.monitors.is_any() {
             monitor::show(
@@ -234,7 +304,7 @@ impl Client {
         let later = RefCell::new(None);
         let way = Way {
             connection: Some(&self.state),
-            later: Some(&later),
+            later: (!self.state.waits_here).then_some(&later),
         };
         self.state.in_exec.set(spec.name == "EXEC");
         let reply = self.session.run(spec, words, &way);
@@ -246,24 +316,11 @@ impl Client {
             (None, Some(later)) => What::Answer(later),
             (None, None) => {
                 self.count(spec, words, began_ns, &reply);
-                if matches!(spec.name, "PUBLISH" | "SPUBLISH") {
-                    // What it has sent to itself comes before its answer.
-                    self.state.record.take_own_mail(out);
-                }
-                self.write(Some(spec), &reply, out);
-                return if self.state.closes.get() {
-                    Next::Close
-                } else {
-                    Next::Go
-                };
+                return Called::Done(Some(spec), reply);
             }
         };
         self.state.record.is_blocked.store(true, Ordering::Release);
-        Next::Wait(Waiting {
-            spec,
-            began_ns: *began_ns,
-            what,
-        })
+        Called::Waits(Waiting { spec, what })
     }
 
     /// Writes the answer of a command that has waited.
@@ -274,9 +331,7 @@ impl Client {
         out: &mut Vec<u8>,
     ) {
         self.state.record.is_blocked.store(false, Ordering::Release);
-        let nanos = self.state.hub.now_ns().saturating_sub(waited.began_ns);
         // What a command takes is what it works, not what it waits for.
-        let _waited_ns = nanos;
         self.tally
             .count(waited.spec.name, 0, reply.is_err(), &self.state.hub.counts);
         self.write(Some(waited.spec), reply, out);
@@ -286,10 +341,7 @@ impl Client {
     fn admit(&self, spec: &CommandSpec, words: &[&[u8]]) -> Result<(), CommandError> {
         let state = &self.state;
         if !state.is_authenticated.get() && !spec.flags.contains(&Flag::NoAuth) {
-            return match no_auth(words) {
-                Error::Command(error) => Err(error),
-                Error::Storage(_) => Ok(()),
-            };
+            return Err(no_auth(words));
         }
         if state.record.is_listener() && state.protocol() == Protocol::Resp2 {
             let is_allowed = matches!(
@@ -411,6 +463,11 @@ impl Client {
         self.state.record.is_listener() && self.state.protocol() == Protocol::Resp2
     }
 
+    /// The number of the selected database.
+    pub(super) fn selected(&self) -> u8 {
+        self.session.selected()
+    }
+
     /// Ends a pipeline: shows others what the connection is about, and adds what was counted.
     pub(crate) fn end_batch(&mut self) {
         let record = &self.state.record;
@@ -447,7 +504,7 @@ impl Drop for Client {
 }
 
 /// What one is told who has not given the password.
-fn no_auth(words: &[&[u8]]) -> Error {
+fn no_auth(words: &[&[u8]]) -> CommandError {
     let is_hello = words
         .first()
         .is_some_and(|name| name.eq_ignore_ascii_case(b"HELLO"));
@@ -456,7 +513,7 @@ fn no_auth(words: &[&[u8]]) -> Error {
     } else {
         "NOAUTH Authentication required."
     };
-    CommandError::Other(text.into()).into()
+    CommandError::Other(text.into())
 }
 
 /// Whether these are the words of a browser that was led here.

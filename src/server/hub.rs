@@ -137,18 +137,23 @@ impl Hub {
 
     /// A record for one more connection; `None` if there are too many.
     pub(crate) fn admit(&self, address: String, local_address: String) -> Option<Arc<Record>> {
-        let mut clients = self.clients.lock();
-        if clients.len() as u64 >= self.settings.clients_max.load(Ordering::Relaxed) {
+        let clients_max = self.settings.clients_max.load(Ordering::Relaxed);
+        if self.client_count() as u64 >= clients_max {
             self.counts
                 .rejected_connections
                 .fetch_add(1, Ordering::Relaxed);
             return None;
         }
+        Some(self.admit_always(address, local_address))
+    }
+
+    /// A record for one more connection, however many there are.
+    pub(crate) fn admit_always(&self, address: String, local_address: String) -> Arc<Record> {
         let id = self.next_client_id.fetch_add(1, Ordering::Relaxed);
         let record = Arc::new(Record::new(id, address, local_address, self.now_ms()));
-        clients.insert(id, Arc::clone(&record));
+        self.clients.lock().insert(id, Arc::clone(&record));
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
-        Some(record)
+        record
     }
 
     /// Forgets a connection that has ended.

@@ -132,7 +132,7 @@ impl Welcome {
             Some(refusal) => Err(refusal),
             None => hub.admit(self.address, self.local).ok_or(TOO_MANY),
         };
-        let client = admitted.map(|record| Client::new(Arc::clone(hub), record));
+        let client = admitted.map(|record| Client::new(Arc::clone(hub), record, false));
         workers.next().spawn(async move {
             let Ok(mut stream) = stream() else {
                 return;

@@ -30,6 +30,7 @@ mod hub;
 mod latency;
 mod limits;
 mod listen;
+mod local;
 mod monitor;
 mod pause;
 mod record;
@@ -49,6 +50,8 @@ use std::time::Duration;
 use hub::{Hub, Stop};
 use settings::Settings;
 use workers::Workers;
+
+pub use local::LocalConnection;
 
 use crate::db::Db;
 use crate::error::{Error, StorageError};
@@ -231,6 +234,16 @@ impl Server {
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         listen::welcome_pipe(ours, &self.hub, &self.workers);
         theirs
+    }
+
+    /// A connection that runs its commands on the caller's thread. It counts as a connection and may be one more than
+    /// there may be.
+    #[must_use]
+    pub fn local(&self) -> LocalConnection {
+        let record = self
+            .hub
+            .admit_always("local:0".to_owned(), "local:0".to_owned());
+        LocalConnection::new(client::Client::new(Arc::clone(&self.hub), record, true))
     }
 
     /// How many connections there are.

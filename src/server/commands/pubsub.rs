@@ -25,8 +25,9 @@ pub(super) static COMMANDS: &[(&str, Run)] = &[
 ];
 
 impl Call<'_> {
-    /// Between `MULTI` and `EXEC` there is no place for answers of this shape.
-    fn check_not_in_exec(&self) -> Result<(), Error> {
+    /// Between `MULTI` and `EXEC` there is no place for answers of this shape, and within the process nobody to
+    /// send messages to.
+    fn check_can_listen(&self) -> Result<(), Error> {
         if self.state.in_exec.get() {
             return Err(refuse(
                 "ERR a transaction cannot change what its connection listens to",
@@ -36,7 +37,7 @@ impl Call<'_> {
     }
 
     fn listen(&self, kind: Kind) -> Result<Reply, Error> {
-        self.check_not_in_exec()?;
+        self.check_can_listen()?;
         let state = self.state;
         for name in self.args.rest(1) {
             // The answer is written first: no message can come before it.
@@ -49,7 +50,7 @@ impl Call<'_> {
     }
 
     fn listen_no_longer(&self, kind: Kind) -> Result<Reply, Error> {
-        self.check_not_in_exec()?;
+        self.check_can_listen()?;
         let state = self.state;
         let mut subscriptions = state.subscriptions.borrow_mut();
         let names: Vec<Vec<u8>> = match self.args.rest(1) {
