@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
 use crate::engine::feed::{FeedLimits, Subscription};
 use crate::engine::options::{Ack, CompactionPolicy, EncodingLimits, EvictionPolicy, Options};
+use crate::engine::settings::Settings;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stats::Stats;
 use crate::engine::transaction::Transaction;
@@ -77,7 +78,7 @@ impl Builder {
     /// set. Redis: `hash-max-listpack-entries` and its kin.
     #[must_use]
     pub fn encoding_limits(mut self, limits: EncodingLimits) -> Self {
-        self.options.rules.encoding = limits;
+        self.options.encoding = limits;
         self
     }
 
@@ -309,6 +310,73 @@ impl Db {
         Ok(self.engine().stats()?)
     }
 
+    /// What was set when the database was opened, or since.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.engine().current_settings()
+    }
+
+    /// Changes the limit of memory and what happens when it is reached: [`Builder::max_memory`] of a
+    /// database in use. If more is taken already, keys go with the next commands that may need memory. Uses
+    /// of keys are known from here on if the policy asks for others than before.
+    ///
+    /// ```
+    /// # use nacredb::{Db, Error, EvictionPolicy, prelude::*};
+    /// let db = Db::open_in_memory();
+    /// db.set("old", vec![b'x'; 50_000])?;
+    /// db.set_max_memory(10_000, EvictionPolicy::AllKeysLru)?;
+    /// db.set("new", "v")?;
+    /// assert!(!db.exists("old")?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(shards) where there was no limit or the policy asks for other uses than before; O(1) otherwise.
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close); [`StorageError::Reentrant`] in a visitor.
+    pub fn set_max_memory(&self, bytes: u64, policy: EvictionPolicy) -> Result<(), Error> {
+        Ok(self.engine().set_max_memory(bytes, policy)?)
+    }
+
+    /// [`Builder::max_memory_samples`] of a database in use.
+    pub fn set_max_memory_samples(&self, samples: usize) {
+        self.engine().memory.set_samples(samples);
+    }
+
+    /// [`Builder::encoding_limits`] of a database in use. Collections keep the form they have until a write
+    /// finds them past a limit.
+    pub fn set_encoding_limits(&self, limits: EncodingLimits) {
+        self.engine().settings.encoding.set(limits);
+    }
+
+    /// [`Builder::ack`] of a database in use: for writes that begin after this has returned.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("app.nacre");
+    /// use nacredb::{Ack, Db, prelude::*};
+    /// let db = Db::open(&path)?;
+    /// db.set_ack(Ack::Always)?;
+    /// db.set("k", "v")?;
+    /// let file = db.stats()?.file.expect("a file");
+    /// assert_eq!(file.durable_lsn, file.end_lsn);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close); [`StorageError::Io`] if [`Ack::Buffered`] needs
+    /// a thread that does not start: the class is then as before.
+    pub fn set_ack(&self, ack: Ack) -> Result<(), Error> {
+        Ok(self.engine().set_ack(ack)?)
+    }
+
+    /// [`Builder::compaction`] of a database in use. A compaction under way goes on at its speed.
+    pub fn set_compaction_policy(&self, policy: CompactionPolicy) {
+        self.engine().settings.set_compaction(policy);
+    }
+
     /// Waits until everything written so far is on disk, whatever the ack class.
     ///
     /// # Errors
@@ -460,7 +528,8 @@ impl Db {
     }
 
     /// A writable branch in memory: it starts with this database's content, and neither sees the other's
-    /// later writes. A manual clock is branched too: moving one does not move the other.
+    /// later writes. A manual clock is branched too: moving one does not move the other. Its settings are those
+    /// of this database as of now.
     ///
     /// # Complexity
     /// O(1), as [`snapshot`](Self::snapshot).
@@ -470,6 +539,7 @@ impl Db {
     pub fn fork(&self) -> Result<Self, Error> {
         let snapshot = self.snapshot()?;
         let mut options = self.handle.options.clone();
+        self.engine().settings_into(&mut options);
         if let Some(clock) = self.engine().clock.branch() {
             options.clock = clock;
         }

@@ -92,6 +92,7 @@ pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest
 pub use engine::feed::{FeedLimits, Subscription};
 pub use engine::options::{Ack, CompactionPolicy, EvictionPolicy};
 pub use engine::record::Record;
+pub use engine::settings::Settings;
 pub use engine::snapshot::Snapshot;
 pub use engine::stats::{FileStats, Stats};
 pub use engine::transaction::Transaction;

@@ -111,6 +111,7 @@ impl Engine {
             layout: &self.layout,
             now: &now,
             rules: &self.rules,
+            encoding: &self.settings.encoding,
             random: &random,
             database,
         };
@@ -212,6 +213,7 @@ impl Engine {
             layout: &self.layout,
             now: &now,
             rules: self.rules,
+            encoding: &self.settings.encoding,
             random: &random,
             batch: &mut batch,
         });

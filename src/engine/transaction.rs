@@ -211,6 +211,7 @@ impl Transaction<'_> {
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: &self.engine.rules,
+            encoding: &self.engine.settings.encoding,
             random: &random,
             database: self.database.get(),
         };
@@ -236,6 +237,7 @@ impl Transaction<'_> {
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: self.engine.rules,
+            encoding: &self.engine.settings.encoding,
             random: &random,
             batch,
         };

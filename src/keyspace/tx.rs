@@ -10,7 +10,7 @@ use super::entry::{Entry, is_gone, is_value_gone};
 use super::shard::{Layout, Shard};
 use super::table::Table;
 use crate::effect::{Effect, codec};
-use crate::value::{EncodingLimits, Value};
+use crate::value::{EncodingSwitch, Value};
 
 /// Limits a command has to keep.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +19,6 @@ pub(crate) struct Rules {
     pub(crate) string_bytes_max: u64,
     /// Highest bit offset `SETBIT` and its kin accept, plus one.
     pub(crate) bit_offsets: u64,
-    /// Up to where collections keep their short forms.
-    pub(crate) encoding: EncodingLimits,
 }
 
 impl Rules {
@@ -88,6 +86,7 @@ pub(crate) struct ReadTx<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) now: &'a Now<'a>,
     pub(crate) rules: &'a Rules,
+    pub(crate) encoding: &'a EncodingSwitch,
     pub(crate) random: &'a dyn Fn() -> u64,
     /// The logical database that keys are looked for in.
     pub(crate) database: u8,
@@ -274,6 +273,7 @@ pub(crate) struct WriteTx<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) now: &'a Now<'a>,
     pub(crate) rules: Rules,
+    pub(crate) encoding: &'a EncodingSwitch,
     pub(crate) random: &'a dyn Fn() -> u64,
     pub(crate) batch: &'a mut Batch,
 }
@@ -294,6 +294,7 @@ impl WriteTx<'_> {
             layout: self.layout,
             now: self.now,
             rules: &self.rules,
+            encoding: self.encoding,
             random: self.random,
             database: self.batch.database,
         }
