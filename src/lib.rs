@@ -18,6 +18,7 @@
 //!
 //! [`Db`] opens and holds a database, [`Builder`] says how. [`Snapshot`] reads one moment,
 //! [`Transaction`] changes many keys at once. [`inspect`] looks at a file without opening it.
+//! [`resp`] is Redis's protocol, for servers.
 //! docs/durability.md says what each [`Ack`] class promises, docs/file-format.md what the bytes are.
 
 mod activity;
