@@ -149,3 +149,7 @@ struct ReadmeDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/activity.md")]
 struct ActivityDoctests;
+
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../docs/server.md")]
+struct ServerDoctests;
