@@ -5,6 +5,7 @@
 //!   commands a family gets (20,000 if unset), `NACRE_PARITY_SEED=n` where the seeds start.
 //! - Written sequences for each option of each command (`sequences.rs`).
 //! - The command table as `COMMAND INFO` tells it.
+//! - Payloads of `DUMP`, whole and damaged, from either side to the other (`dump.rs`).
 //! - The events of the change feed beside keyspace notifications (`events.rs`).
 //!
 //! What may differ, and why, is listed in `known.rs`; nothing else may. Where redis-server is not
@@ -17,6 +18,7 @@
 
 mod chance;
 mod connections;
+mod dump;
 mod events;
 mod families;
 mod geo;
@@ -46,7 +48,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 17;
+const TESTS: usize = 18;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -245,6 +247,11 @@ fn written_sequences_match() {
 #[test]
 fn the_command_table_matches() {
     with_pair(table::compare);
+}
+
+#[test]
+fn payloads_pass_both_ways() {
+    with_pair(|pair| dump::exchange(pair, env_number("NACRE_PARITY_SEED", 1)));
 }
 
 #[test]
