@@ -84,3 +84,8 @@ fn changes_in_a_file_lead_to_the_modelled_state() {
 fn operations_follow_the_model() {
     replay("operations", harness::operations::run);
 }
+
+#[test]
+fn payloads_are_refused_or_taken_whole() {
+    replay("rdb_payload", harness::rdb::run);
+}

@@ -14,3 +14,4 @@ pub(crate) mod input;
 pub(crate) mod model;
 pub(crate) mod open_bytes;
 pub(crate) mod operations;
+pub(crate) mod rdb;
