@@ -30,6 +30,7 @@ mod engine;
 pub mod error;
 pub mod inspect;
 mod keyspace;
+mod rdb;
 pub mod resp;
 #[cfg(feature = "server")]
 pub mod server;
@@ -43,6 +44,7 @@ pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::bitmap_op_count::{BitOpCount, BitOpCountRead};
+pub use command::dump::{DumpRead, DumpWrite, RestoreOptions};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
 pub use command::geo::{GeoAddOptions, GeoRead, GeoUnit, GeoWrite};
 pub use command::geo_search::{GeoFound, GeoSearch, GeoSearchRead, GeoSearchWrite};
@@ -108,6 +110,7 @@ pub mod prelude {
     pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
     pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::bitmap_op_count::BitOpCountRead;
+    pub use crate::command::dump::{DumpRead, DumpWrite};
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
     pub use crate::command::geo::{GeoRead, GeoWrite};
     pub use crate::command::geo_search::{GeoSearchRead, GeoSearchWrite};
