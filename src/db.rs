@@ -34,6 +34,7 @@ pub use activity::{
     Rolling, Streak, TopStreak, User, UserId, Users, Window,
 };
 pub use blocking::Blocked;
+#[cfg(feature = "server")]
 pub(crate) use session::Way;
 pub use session::{Outcome, Session};
 

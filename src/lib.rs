@@ -18,6 +18,7 @@
 //!
 //! [`Db`] opens and holds a database, [`Builder`] says how. [`Snapshot`] reads one moment,
 //! [`Transaction`] changes many keys at once. [`inspect`] looks at a file without opening it.
+//! [`resp`] is Redis's protocol, for servers.
 //! docs/durability.md says what each [`Ack`] class promises, docs/file-format.md what the bytes are.
 
 mod activity;
@@ -29,6 +30,7 @@ mod engine;
 pub mod error;
 pub mod inspect;
 mod keyspace;
+mod rdb;
 pub mod resp;
 #[cfg(feature = "server")]
 pub mod server;
@@ -42,6 +44,7 @@ pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::bitmap_op_count::{BitOpCount, BitOpCountRead};
+pub use command::dump::{DumpRead, DumpWrite, RestoreOptions};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
 pub use command::geo::{GeoAddOptions, GeoRead, GeoUnit, GeoWrite};
 pub use command::geo_search::{GeoFound, GeoSearch, GeoSearchRead, GeoSearchWrite};
@@ -108,6 +111,7 @@ pub mod prelude {
     pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
     pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::bitmap_op_count::BitOpCountRead;
+    pub use crate::command::dump::{DumpRead, DumpWrite};
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
     pub use crate::command::geo::{GeoRead, GeoWrite};
     pub use crate::command::geo_search::{GeoSearchRead, GeoSearchWrite};
@@ -149,3 +153,7 @@ struct ReadmeDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/activity.md")]
 struct ActivityDoctests;
+
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../docs/server.md")]
+struct ServerDoctests;

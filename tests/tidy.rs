@@ -13,7 +13,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("effect", &["error", "sys"]),
     ("storage", &["error", "sys"]),
     ("keyspace", &["error", "ds", "value", "effect"]),
-    ("command", &["error", "value", "keyspace", "activity"]),
+    ("rdb", &["error", "value"]),
+    (
+        "command",
+        &["error", "value", "keyspace", "activity", "rdb"],
+    ),
     (
         "activity",
         &[

@@ -23,6 +23,7 @@ pub(crate) mod bitmap_op_count;
 pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
 pub(crate) mod connection;
+pub(crate) mod dump;
 pub(crate) mod expire;
 pub(crate) mod geo;
 pub(crate) mod geo_search;
@@ -110,6 +111,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     set_join::COMMANDS,
     set_scan::COMMANDS,
     key::COMMANDS,
+    dump::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,

@@ -31,7 +31,6 @@ pub(crate) enum Flag {
     NoMulti,
     /// Has to do with channels.
     PubSub,
-    SkipMonitor,
     NoAsyncLoading,
     MayReplicate,
 }
@@ -55,7 +54,6 @@ impl Flag {
             Self::NoAuth => "no_auth",
             Self::NoMulti => "no_multi",
             Self::PubSub => "pubsub",
-            Self::SkipMonitor => "skip_monitor",
             Self::NoAsyncLoading => "no_async_loading",
             Self::MayReplicate => "may_replicate",
         }

@@ -70,7 +70,13 @@ static COMMAND: Form = Fields(&[
 const NAME_LEN_MAX: usize = 32;
 
 impl Shape {
-    const PLAIN: Self = Self(&Plain);
+    pub(crate) const PLAIN: Self = Self(&Plain);
+
+    /// Writes an answer of this shape.
+    #[cfg(feature = "server")]
+    pub(crate) fn write(self, out: &mut Vec<u8>, reply: &Reply, protocol: Protocol) {
+        write_form(out, self.0, reply, protocol);
+    }
 
     /// What a command, given in words, answers.
     ///

@@ -32,8 +32,8 @@ use crate::command::spec::{CommandSpec, Flag};
 use crate::command::{self};
 use crate::db::{Blocked, Session, Way};
 use crate::error::{CommandError, Error};
-use crate::resp::Protocol;
-use crate::resp::write::{write_error, write_nil_array, write_push_len, write_reply};
+use crate::resp::write::{write_array_len, write_bulk, write_error};
+use crate::resp::{Protocol, Shape, write_answer, write_exec};
 
 /// A future of an answer.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
@@ -67,6 +67,7 @@ pub(super) enum Called {
 /// A command that waits for something.
 pub(crate) struct Waiting {
     spec: &'static CommandSpec,
+    shape: Shape,
     what: What,
 }
 
@@ -202,6 +203,8 @@ impl Connection for State {
 pub(crate) struct Client {
     session: Session,
     pub(crate) state: State,
+    /// The shapes of what the queued commands will answer.
+    queued: Vec<Shape>,
     tally: Tally,
 }
 
@@ -231,6 +234,7 @@ impl Client {
                 in_exec: Cell::new(false),
                 waits_here,
             },
+            queued: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -244,14 +248,17 @@ impl Client {
                     // What it has sent to itself comes before its answer.
                     self.state.record.take_own_mail(out);
                 }
-                self.write(spec, &reply, out);
+                self.write(spec, words, &reply, out);
                 if self.state.closes.get() {
                     Next::Close
                 } else {
                     Next::Go
                 }
             }
-            Called::Waits(waiting) => Next::Wait(waiting),
+            Called::Waits(mut waiting) => {
+                waiting.shape = Shape::of(words);
+                Next::Wait(waiting)
+            }
             Called::Paused { until_ms } => Next::Paused { until_ms },
             Called::Stranger => Next::Close,
         }
@@ -320,7 +327,8 @@ impl Client {
             }
         };
         self.state.record.is_blocked.store(true, Ordering::Release);
-        Called::Waits(Waiting { spec, what })
+        let shape = Shape::PLAIN;
+        Called::Waits(Waiting { spec, shape, what })
     }
 
     /// Writes the answer of a command that has waited.
@@ -334,7 +342,10 @@ impl Client {
         // What a command takes is what it works, not what it waits for.
         self.tally
             .count(waited.spec.name, 0, reply.is_err(), &self.state.hub.counts);
-        self.write(Some(waited.spec), reply, out);
+        let protocol = self.state.protocol();
+        self.write_with(Some(waited.spec), reply, out, |out, reply| {
+            waited.shape.write(out, reply, protocol);
+        });
     }
 
     /// Whether a command may run now.
@@ -409,12 +420,48 @@ impl Client {
         }
     }
 
-    /// Writes an answer, if one is wanted.
+    /// Writes the answer of a command with these words, if one is wanted.
     fn write(
         &mut self,
         spec: Option<&'static CommandSpec>,
+        words: &[&[u8]],
         reply: &Result<Reply, Error>,
         out: &mut Vec<u8>,
+    ) {
+        let protocol = self.state.protocol();
+        let is_pubsub_ping =
+            spec.is_some_and(|spec| spec.name == "PING") && self.is_pubsub_context();
+        let queued = match spec {
+            Some(spec) if spec.name == "EXEC" => Some(std::mem::take(&mut self.queued)),
+            Some(_) if self.session.is_queueing() => {
+                if matches!(reply, Ok(Reply::Status(text)) if text == "QUEUED") {
+                    self.queued.push(Shape::of(words));
+                }
+                None
+            }
+            Some(_) | None => {
+                self.queued.clear();
+                None
+            }
+        };
+        self.write_with(spec, reply, out, |out, reply| match &queued {
+            Some(queued) => write_exec(out, queued, reply, protocol),
+            None if is_pubsub_ping => {
+                write_array_len(out, 2);
+                write_bulk(out, b"pong");
+                let said = words.get(1).copied().unwrap_or_default();
+                write_bulk(out, said);
+            }
+            None => write_answer(out, words, reply, protocol),
+        });
+    }
+
+    fn write_with(
+        &self,
+        spec: Option<&'static CommandSpec>,
+        reply: &Result<Reply, Error>,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>, &Reply),
     ) {
         let state = &self.state;
         let mut written = state.written.borrow_mut();
@@ -432,24 +479,9 @@ impl Client {
             written.clear();
             return;
         }
-        let protocol = state.protocol();
         match reply {
             Ok(_) if !written.is_empty() => out.append(&mut written),
-            Ok(reply) => match spec {
-                Some(spec) if spec.name == "PING" && self.is_pubsub_context() => {
-                    write_push_len(out, 2, Protocol::Resp2);
-                    crate::resp::write::write_bulk(out, b"pong");
-                    let text = match reply {
-                        Reply::Bulk(bytes) => bytes.as_slice(),
-                        _ => b"",
-                    };
-                    crate::resp::write::write_bulk(out, text);
-                }
-                Some(spec) if matches!(reply, Reply::Nil) && answers_array(spec) => {
-                    write_nil_array(out, protocol);
-                }
-                Some(_) | None => write_reply(out, reply, protocol),
-            },
+            Ok(reply) => write(out, reply),
             Err(error) => {
                 written.clear();
                 let text = error.to_string();
@@ -520,20 +552,4 @@ fn no_auth(words: &[&[u8]]) -> CommandError {
 fn is_of_another_protocol(words: &[&[u8]]) -> bool {
     let name = words.first().copied().unwrap_or_default();
     name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"HOST:")
-}
-
-/// Whether the command's nil is that of an array.
-fn answers_array(spec: &CommandSpec) -> bool {
-    matches!(
-        spec.name,
-        "EXEC"
-            | "BLPOP"
-            | "BRPOP"
-            | "BLMPOP"
-            | "BZPOPMIN"
-            | "BZPOPMAX"
-            | "BZMPOP"
-            | "LMPOP"
-            | "ZMPOP"
-    )
 }

@@ -6,6 +6,7 @@
 //! - Written sequences for each option of each command (`sequences.rs`).
 //! - The command table as `COMMAND INFO` tells it.
 //! - The bytes of every command's answers in both versions of the protocol (`protocol.rs`).
+//! - Payloads of `DUMP`, whole and damaged, from either side to the other (`dump.rs`).
 //! - The events of the change feed beside keyspace notifications (`events.rs`).
 //!
 //! What may differ, and why, is listed in `known.rs`; nothing else may. Where redis-server is not
@@ -18,6 +19,7 @@
 
 mod chance;
 mod connections;
+mod dump;
 mod events;
 mod families;
 mod geo;
@@ -254,6 +256,11 @@ fn the_bytes_of_answers_match() {
     if let Some(mut server) = RedisServer::start(TESTS) {
         protocol::compare(&mut server);
     }
+}
+
+#[test]
+fn payloads_pass_both_ways() {
+    with_pair(|pair| dump::exchange(pair, env_number("NACRE_PARITY_SEED", 1)));
 }
 
 #[test]
