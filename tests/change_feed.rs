@@ -114,6 +114,74 @@ fn events_are_named_as_redis_names_them() {
 }
 
 #[test]
+fn new_keys_are_told_apart_from_replaced_ones() {
+    let db = Db::open_in_memory();
+    let mut feed = db.subscribe("*").unwrap();
+    let mut said = |line: &str| -> Vec<String> {
+        let words: Vec<&str> = line.split(' ').collect();
+        db.execute(&words).unwrap();
+        let changes = drain(&mut feed);
+        let named = |change: &Change| {
+            let key = String::from_utf8_lossy(change.key()).into_owned();
+            let events = change.events().iter();
+            let events = events.map(|event| format!("{} {event} {key}", event.class().letter()));
+            events.collect::<Vec<_>>()
+        };
+        changes.iter().flat_map(named).collect()
+    };
+    assert_eq!(said("SET k v"), ["n new k", "$ set k"]);
+    assert_eq!(said("SET k v EX 9"), ["$ set k", "g expire k"]);
+    assert_eq!(said("SET k v KEEPTTL"), ["$ set k"]);
+    let renamed = ["n new j", "g rename_from k", "g rename_to j"];
+    assert_eq!(said("RENAME k j"), renamed);
+    assert_eq!(said("SADD s a b"), ["n new s", "s sadd s"]);
+    assert_eq!(said("SUNIONSTORE t s"), ["n new t", "s sunionstore t"]);
+    assert_eq!(said("SUNIONSTORE t s"), ["s sunionstore t"]);
+    assert_eq!(said("SUNIONSTORE t none"), ["g del t"]);
+    assert_eq!(said("SPOP s 9"), ["s spop s", "g del s"]);
+}
+
+#[test]
+fn a_large_command_is_named_once() {
+    let db = Db::open_in_memory();
+    let mut feed = db.subscribe("*").unwrap();
+    let large: Vec<Vec<u8>> = (0..30).map(|n| vec![n; 100_000]).collect();
+    let mut named_once = |event: &str| {
+        let changes = drain(&mut feed);
+        assert!(changes.len() > 1, "{event}: one effect");
+        let events = changes.iter().flat_map(Change::events);
+        let events: Vec<_> = events
+            .filter(|event| event.class() != EventClass::New)
+            .collect();
+        assert_eq!(events, [event]);
+    };
+    db.rpush("l", &large).unwrap();
+    named_once("rpush");
+    db.ltrim("l", 1, -2).unwrap();
+    named_once("ltrim");
+    db.sadd("s", &large).unwrap();
+    named_once("sadd");
+    let pairs: Vec<_> = large.iter().map(|field| (field, field)).collect();
+    db.hset_many("h", &pairs).unwrap();
+    named_once("hset");
+}
+
+#[test]
+fn what_a_transaction_left_undone_names_nothing_after_it() {
+    let db = Db::open_in_memory();
+    db.execute(&["SADD", "s", "a"]).unwrap();
+    db.set("k", "v").unwrap();
+    let mut feed = db.subscribe("*").unwrap();
+    db.transaction(|tx| {
+        // Adds nothing; its name must not stick to what follows.
+        tx.sadd("s", &["a"])?;
+        tx.del("k")
+    })
+    .unwrap();
+    assert_eq!(rows(&mut feed), plain(&[("k", "del")]));
+}
+
+#[test]
 fn evicted_keys_are_told_apart() {
     let db = Db::builder()
         .max_memory(30_000, EvictionPolicy::AllKeysRandom)
