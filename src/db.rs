@@ -20,9 +20,10 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::stats::Stats;
 use crate::engine::transaction::Transaction;
 use crate::error::{CommandError, Error, StorageError};
+use crate::inspect::check_in;
 use crate::storage::backend::Storage;
 use crate::storage::os::OsStorage;
-use crate::storage::{CompactionReport, OpenReport};
+use crate::storage::{CheckReport, CompactionReport, OpenReport};
 use crate::sys::clock::Clock;
 
 mod activity;
@@ -50,7 +51,16 @@ pub struct Db {
 struct Handle {
     engine: Arc<Engine>,
     options: Options,
-    report: Option<OpenReport>,
+    /// The file, if there is one.
+    opened: Option<Opened>,
+}
+
+/// How a file was found, and where.
+#[derive(Debug)]
+struct Opened {
+    report: OpenReport,
+    storage: Arc<dyn Storage>,
+    name: String,
 }
 
 impl Drop for Handle {
@@ -102,7 +112,8 @@ impl Builder {
     /// A database in memory.
     #[must_use]
     pub fn open_in_memory(self) -> Db {
-        Db::from_engine(Engine::in_memory(&self.options, None), self.options, None)
+        let engine = Engine::in_memory(&self.options, None);
+        Db::from_engine(engine, self.options, None)
     }
 
     /// When a write counts as done; [`Ack::EverySec`] unless set.
@@ -221,8 +232,13 @@ impl Builder {
                 (Arc::new(storage) as Arc<dyn Storage>, name)
             }
         };
-        let (engine, report) = Engine::open(storage, &name, &self.options)?;
-        Ok(Db::from_engine(engine, self.options, Some(report)))
+        let (engine, report) = Engine::open(Arc::clone(&storage), &name, &self.options)?;
+        let opened = Opened {
+            report,
+            storage,
+            name,
+        };
+        Ok(Db::from_engine(engine, self.options, Some(opened)))
     }
 }
 
@@ -264,12 +280,12 @@ impl Db {
         Self::builder().open(path)
     }
 
-    fn from_engine(engine: Arc<Engine>, options: Options, report: Option<OpenReport>) -> Self {
+    fn from_engine(engine: Arc<Engine>, options: Options, opened: Option<Opened>) -> Self {
         Self {
             handle: Arc::new(Handle {
                 engine,
                 options,
-                report,
+                opened,
             }),
             database: 0,
         }
@@ -300,7 +316,20 @@ impl Db {
     /// What was found when the file was opened; `None` in memory.
     #[must_use]
     pub fn open_report(&self) -> Option<&OpenReport> {
-        self.handle.report.as_ref()
+        self.handle.opened.as_ref().map(|opened| &opened.report)
+    }
+
+    /// Verifies every byte of the file as [`inspect::check`](crate::inspect::check) does, while it is in use;
+    /// `None` in memory. What is written meanwhile may show as a torn tail, which is no damage.
+    ///
+    /// # Complexity
+    /// O(file).
+    ///
+    /// # Errors
+    /// As [`inspect::check`](crate::inspect::check).
+    pub fn check_file(&self) -> Result<Option<CheckReport>, Error> {
+        let check = |opened: &Opened| check_in(&*opened.storage, &opened.name, &mut |_, _| ());
+        self.handle.opened.as_ref().map(check).transpose()
     }
 
     /// Figures about the database as of now.

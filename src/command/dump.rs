@@ -13,7 +13,7 @@ use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string::{check_copy, visit_whole};
 use super::string_options::{Deadline, Lifetime, whole_ms};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{KeyType, ReadTx, WriteTx, ZeroSigns};
+use crate::keyspace::{Event, KeyType, ReadTx, WriteTx, ZeroSigns};
 use crate::rdb::{self, Form, Object};
 use crate::value::SetValue;
 
@@ -213,28 +213,34 @@ impl WriteCommand for Restore<'_> {
         tx.purge_expired(self.key);
         match object {
             Object::String(bytes) => {
+                tx.event(Event::Restore);
                 tx.set_string(self.key, bytes, deadline_ms);
                 return Ok(());
             }
-            Object::List(_) => tx.list_store(self.key, &words(object)),
+            Object::List(_) => {
+                tx.event(Event::Restore);
+                tx.list_store(self.key, &words(object));
+            }
             Object::Set(_) => {
                 tx.erase(self.key);
+                tx.event(Event::Restore);
                 tx.set_add(self.key, &words(object));
             }
             Object::Hash(_) => {
                 tx.erase(self.key);
+                tx.event(Event::Restore);
                 tx.hash_set(self.key, &words(object));
             }
             Object::SortedSet(members) => {
                 let members: Vec<_> = members.iter().map(|(m, score)| (*score, &m[..])).collect();
-                let limits = tx.rules.encoding;
+                let limits = tx.encoding.limits();
                 let is_long = members.len() > limits.zset_listpack_entries
                     || (members.iter()).any(|(_, m)| m.len() > limits.zset_listpack_value_bytes);
                 let signs = match is_long {
                     true => ZeroSigns::All,
                     false => ZeroSigns::OfLong,
                 };
-                tx.zset_replace(self.key, &members, signs);
+                tx.zset_replace(self.key, &members, signs, Event::Restore);
             }
         }
         if deadline_ms.is_some() {

@@ -40,6 +40,7 @@ pub(crate) struct Memory {
     tracking: AtomicU8,
     used_bytes: CachePadded<AtomicU64>,
     pub(super) evicted_keys: AtomicU64,
+    pub(super) expired_keys: AtomicU64,
     /// What uses are timed from.
     opened_at_ms: u64,
     /// When expired keys were last looked for to make room.
@@ -85,6 +86,7 @@ impl Memory {
             tracking: AtomicU8::new(Tracking::under(limit.bytes, limit.policy) as u8),
             used_bytes: CachePadded::default(),
             evicted_keys: AtomicU64::new(0),
+            expired_keys: AtomicU64::new(0),
             opened_at_ms,
             swept_at_ms: AtomicU64::new(0),
             pool: Mutex::default(),
@@ -107,6 +109,13 @@ impl Memory {
     pub(super) fn limit(&self) -> Option<u64> {
         let limit = self.limit_bytes.load(Ordering::Relaxed);
         (limit != u64::MAX).then_some(limit)
+    }
+
+    /// Counts keys whose deadline had passed and that were removed.
+    #[cold]
+    pub(super) fn note_expired(&self, keys: u32) {
+        let keys = u64::from(keys);
+        self.expired_keys.fetch_add(keys, Ordering::Relaxed);
     }
 
     /// What is counted.

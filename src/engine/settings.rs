@@ -4,7 +4,7 @@
 //! 1. A read costs a plain load and takes no lock; only the background thread reads what a lock guards.
 //! 2. A setting changes whole; two of them change one after the other.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -40,6 +40,8 @@ pub(crate) struct Changeable {
     /// As [`ack_word`] makes it.
     ack: AtomicU64,
     compaction: Mutex<CompactionPolicy>,
+    /// Whether what has expired is looked for in the background.
+    expires: AtomicBool,
     /// Held by whoever changes something in more than one step.
     pub(super) changing: Mutex<()>,
 }
@@ -74,6 +76,7 @@ impl Changeable {
             encoding: EncodingSwitch::new(options.encoding),
             ack: AtomicU64::new(ack_word(options.ack)),
             compaction: Mutex::new(options.compaction),
+            expires: AtomicBool::new(true),
             changing: Mutex::default(),
         }
     }
@@ -81,6 +84,16 @@ impl Changeable {
     #[inline]
     pub(crate) fn ack(&self) -> Ack {
         ack_of(self.ack.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn expires(&self) -> bool {
+        self.expires.load(Ordering::Relaxed)
+    }
+
+    /// Whether expired keys are removed although nobody writes to them. None of them shows either way.
+    #[cfg(feature = "server")]
+    pub(crate) fn set_expires(&self, expires: bool) {
+        self.expires.store(expires, Ordering::Relaxed);
     }
 
     pub(crate) fn compaction(&self) -> CompactionPolicy {

@@ -96,7 +96,7 @@ impl WriteTx<'_> {
         let (was_raw, expires_at_ms) = (entry.tag == tag::STRING_RAW, entry.expires_at_ms);
         if is_gone(&entry, now) {
             // Replay, which has no clock, must build on nothing as well.
-            self.because(Cause::Expired, |tx| tx.erase(key));
+            self.erase_expired(key);
             return self.write_string(key, offset, bytes);
         }
         match entry.payload {

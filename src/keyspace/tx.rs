@@ -185,6 +185,8 @@ pub(crate) struct Batch {
     pub(crate) database: u8,
     /// That of what was recorded last; encoded effects begin in database 0.
     pub(super) recorded_database: u8,
+    /// How many keys are gone because their deadline has passed.
+    pub(crate) expired_keys: u32,
     /// Which effects no command asked for, by their number (those that only name a database not
     /// counted), ascending. Kept while recording.
     pub(crate) causes: Vec<(u32, Cause)>,

@@ -10,7 +10,7 @@
 
 use super::write::{
     Protocol, write_array_len, write_double, write_map_len, write_nil_array, write_reply,
-    write_set_len,
+    write_set_len, write_verbatim,
 };
 use crate::command::reply::Reply;
 use crate::value::number::parse_i64;
@@ -31,6 +31,8 @@ enum Form {
     Waited,
     /// Bytes are a float.
     Double,
+    /// Bytes are a text for people.
+    Text,
     /// An array is a set of these.
     Set(&'static Form),
     /// An array of these.
@@ -47,7 +49,9 @@ enum Form {
     Subcommands,
 }
 
-use Form::{Double, Each, Fields, Last, NilArray, Plain, Set, Subcommands, Turns, Values, Waited};
+use Form::{
+    Double, Each, Fields, Last, NilArray, Plain, Set, Subcommands, Text, Turns, Values, Waited,
+};
 
 static COMMANDS: Form = Each(&COMMAND);
 
@@ -101,6 +105,15 @@ impl Shape {
                 false => &Plain,
             }
         };
+        let second = |names: &[&str]| -> &'static Form {
+            let word = words.get(1).copied().unwrap_or_default();
+            let is_it = |name: &&str| word.eq_ignore_ascii_case(name.as_bytes());
+            if names.iter().any(is_it) {
+                &Text
+            } else {
+                &Plain
+            }
+        };
         Self(match &*upper {
             b"LPOP" | b"RPOP" if has_count => &NilArray(&Plain),
             b"BLPOP" | b"BRPOP" | b"BLMPOP" | b"LMPOP" | b"EXEC" => &NilArray(&Plain),
@@ -133,6 +146,11 @@ impl Shape {
             | b"GEORADIUSBYMEMBER_RO" => &Each(&Last(&Each(&Double))),
             // Nothing else that it answers has such rows.
             b"COMMAND" => &COMMANDS,
+            b"INFO" | b"LOLWUT" => &Text,
+            // What else these answer is no text, but for names.
+            b"CLIENT" => second(&["LIST", "INFO"]),
+            b"MEMORY" => second(&["DOCTOR", "MALLOC-STATS"]),
+            b"LATENCY" => second(&["DOCTOR", "GRAPH"]),
             _ => &Plain,
         })
     }
@@ -199,6 +217,7 @@ fn write_form(out: &mut Vec<u8>, form: &Form, reply: &Reply, protocol: Protocol)
         (NilArray(_) | Waited, Reply::Nil) => write_nil_array(out, protocol),
         (NilArray(form), reply) => write_form(out, form, reply, protocol),
         (Double, Reply::Bulk(text)) => write_double(out, text, protocol),
+        (Text, Reply::Bulk(text)) => write_verbatim(out, text, protocol),
         (Set(form), Reply::Array(items)) => {
             write_set_len(out, items.len(), protocol);
             write_each(out, form, items, protocol);

@@ -32,6 +32,7 @@ mod limits;
 mod listen;
 mod local;
 mod monitor;
+mod notify;
 mod pause;
 mod record;
 mod settings;
@@ -47,7 +48,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hub::{Hub, Stop};
+use hub::{Hub, Listens, Stop};
 use settings::Settings;
 use workers::Workers;
 
@@ -159,6 +160,13 @@ impl ServerBuilder {
                 .map_or(0, |address| u64::from(address.port())),
             Ordering::Relaxed,
         );
+        let shown = addresses.iter().map(|address| address.ip().to_string());
+        let unix_path = self.unix_socket.as_deref().map(std::path::Path::display);
+        // Nobody else has the hub yet.
+        let _first = hub.listens.set(Listens {
+            bind: shown.collect::<Vec<_>>().join(" "),
+            unix_socket: unix_path.map_or_else(String::new, |path| path.to_string()),
+        });
         #[cfg(unix)]
         let unix = match &self.unix_socket {
             Some(path) => Some((unix::listen(path)?, path.display().to_string())),

@@ -3,7 +3,10 @@
 //!
 //! To add one: its row there, its function in the file of its family here, and a line in that file's table.
 
+mod config;
 mod connection;
+mod debug;
+mod info;
 mod pubsub;
 
 use std::collections::HashMap;
@@ -16,6 +19,7 @@ use crate::command::reply::Reply;
 use crate::command::run::Host;
 use crate::error::{CommandError, Error};
 
+use config::policy_name;
 pub(super) use connection::NO_AUTH_HELLO;
 
 /// A command under way.
@@ -31,7 +35,13 @@ pub(super) struct Call<'a> {
 type Run = fn(Call<'_>) -> Result<Reply, Error>;
 
 /// Every family's functions, by the names of their rows.
-static FAMILIES: &[&[(&str, Run)]] = &[connection::COMMANDS, pubsub::COMMANDS];
+static FAMILIES: &[&[(&str, Run)]] = &[
+    config::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    info::COMMANDS,
+    pubsub::COMMANDS,
+];
 
 fn find(name: &str) -> Option<Run> {
     static BY_NAME: OnceLock<HashMap<&'static str, Run>> = OnceLock::new();
