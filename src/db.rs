@@ -402,6 +402,12 @@ impl Db {
         Ok(self.engine().set_ack(ack)?)
     }
 
+    /// Whether expired keys are removed although nobody writes to them. None of them shows either way.
+    #[cfg(feature = "server")]
+    pub(crate) fn set_expires(&self, expires: bool) {
+        self.engine().settings.set_expires(expires);
+    }
+
     /// [`Builder::compaction`] of a database in use. A compaction under way goes on at its speed.
     pub fn set_compaction_policy(&self, policy: CompactionPolicy) {
         self.engine().settings.set_compaction(policy);

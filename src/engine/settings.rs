@@ -90,7 +90,6 @@ impl Changeable {
         self.expires.load(Ordering::Relaxed)
     }
 
-    /// Whether expired keys are removed although nobody writes to them. None of them shows either way.
     #[cfg(feature = "server")]
     pub(crate) fn set_expires(&self, expires: bool) {
         self.expires.store(expires, Ordering::Relaxed);

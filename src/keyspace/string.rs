@@ -2,7 +2,7 @@
 
 use super::entry::{Before, is_gone, tag};
 use super::expiry::stored;
-use super::tx::{Cause, Dropped, WriteTx};
+use super::tx::{Dropped, WriteTx};
 use crate::ds::hash_trie::{INLINE_VALUE_MAX, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::{StringValue, Value};

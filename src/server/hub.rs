@@ -22,9 +22,9 @@ use super::record::{End, Record};
 use super::settings::Settings;
 use super::slowlog::SlowLog;
 use super::stats::Counts;
+use crate::Stats;
 use crate::command::server::ServerRead as _;
 use crate::db::Db;
-use crate::engine::stats::Stats;
 use crate::sys::clock::Stopwatch;
 use crate::sys::rng::entropy;
 

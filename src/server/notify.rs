@@ -17,9 +17,8 @@ use parking_lot::Mutex;
 
 use super::channels::Kind;
 use super::hub::Hub;
-use crate::engine::change::Change;
-use crate::engine::feed::Subscription;
 use crate::error::{Error, StorageError};
+use crate::{Change, Subscription};
 
 /// Channels named after keys: `K`.
 const KEYSPACE: u32 = 1 << 0;

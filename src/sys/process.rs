@@ -5,9 +5,8 @@ use std::fs::read_to_string;
 /// Figures of the process.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ProcessFigures {
-    /// Memory that the machine has given it, now and at most.
+    /// Memory that the machine has given it.
     pub(crate) resident_bytes: u64,
-    pub(crate) resident_peak_bytes: u64,
     pub(crate) cpu_user_s: f64,
     pub(crate) cpu_system_s: f64,
 }
@@ -28,7 +27,6 @@ pub(crate) fn figures() -> ProcessFigures {
     let seconds = |at: usize| ticks(at).unwrap_or(0.0) / TICKS_PER_SECOND;
     ProcessFigures {
         resident_bytes: kibibytes(&status, "VmRSS:"),
-        resident_peak_bytes: kibibytes(&status, "VmHWM:"),
         cpu_user_s: seconds(11),
         cpu_system_s: seconds(12),
     }
@@ -79,7 +77,6 @@ mod tests {
     fn linux_tells_what_this_process_takes() {
         let figures = figures();
         assert!(figures.resident_bytes > 100_000);
-        assert!(figures.resident_peak_bytes >= figures.resident_bytes);
         assert!(machine_bytes() > figures.resident_bytes);
         assert!(machine().starts_with("Linux "));
     }

@@ -3,14 +3,13 @@
 //! What would crash or restart a server is refused: it would take the program around it along. What is about the
 //! inside of Redis's own structures is unknown here.
 
-mod digest;
-
 use std::time::Duration;
 
 use super::{Call, Run, refuse};
+use crate::command;
 use crate::command::args::{clip, printable};
+use crate::command::digest::{OfAll, OfValue};
 use crate::command::reply::Reply;
-use crate::command::{self};
 use crate::db::Db;
 use crate::error::Error;
 use crate::resp::Protocol;
@@ -19,8 +18,6 @@ use crate::resp::write::{
     write_push_len, write_set_len, write_verbatim,
 };
 use crate::value::number::parse_i64;
-
-use digest::{OfAll, OfValue};
 
 pub(super) static COMMANDS: &[(&str, Run)] = &[("DEBUG", |call| call.debug())];
 
@@ -103,7 +100,7 @@ impl Call<'_> {
             }
             (b"SET-ACTIVE-EXPIRE", [switch]) => {
                 let on = parse_i64(switch).ok_or_else(|| self.unknown())? != 0;
-                self.state.hub.db.engine().settings.set_expires(on);
+                self.state.hub.db.set_expires(on);
                 Ok(Reply::ok())
             }
             (b"POPULATE", [count, options @ ..]) if options.len() <= 2 => {

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::connection::REDIS_VERSION;
 use super::{Call, Run, policy_name};
+use crate::Stats;
 use crate::command::reply::Reply;
-use crate::engine::stats::Stats;
 use crate::error::Error;
 use crate::server::channels::Kind;
 use crate::server::hub::Hub;

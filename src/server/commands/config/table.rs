@@ -6,11 +6,10 @@
 use std::sync::atomic::Ordering;
 
 use super::kind::{Kind, parse_bytes};
-use crate::engine::options::{Ack, EvictionPolicy};
 use crate::server::hub::Hub;
 use crate::server::limits::{OutputClass, OutputLimit};
 use crate::server::notify;
-use crate::value::EncodingLimits;
+use crate::{Ack, EncodingLimits, EvictionPolicy};
 
 /// One setting.
 pub(super) struct Setting {

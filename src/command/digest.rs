@@ -1,21 +1,21 @@
 //! Digests of what is stored, which do not depend on the order of keys, members and fields: byte for byte those of
 //! Redis 7.0 for the same content.
 //!
-//! Keys that have expired are not in it; Redis counts them in until it removes them. Deadlines count as
+//! A server's `DEBUG DIGEST` answers them. Keys that have expired are not in it; Redis counts them in until it removes them. Deadlines count as
 //! being there; those of fields do not, which Redis 7.0 has not.
 
 use sha1_smol::Sha1;
 
-use crate::command::run::{Keys, ReadCommand};
+use super::run::{Keys, ReadCommand};
 use crate::error::CommandError;
 use crate::keyspace::{DATABASES, Entry, KeyType, ReadTx, StringRef};
 
 /// Twenty bytes that stand for any number of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Digest([u8; 20]);
+pub(crate) struct Digest([u8; 20]);
 
 impl Digest {
-    pub(super) fn to_hex(self) -> String {
+    pub(crate) fn to_hex(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -128,7 +128,7 @@ fn seventeen_digits(number: f64) -> String {
 }
 
 /// `DEBUG DIGEST`: everything in every database.
-pub(super) struct OfAll;
+pub(crate) struct OfAll;
 
 impl ReadCommand for OfAll {
     type Output = Digest;
@@ -165,8 +165,8 @@ impl ReadCommand for OfAll {
 }
 
 /// `DEBUG DIGEST-VALUE`: one value, whatever its key; zeros for none.
-pub(super) struct OfValue<'a> {
-    pub(super) key: &'a [u8],
+pub(crate) struct OfValue<'a> {
+    pub(crate) key: &'a [u8],
 }
 
 impl ReadCommand for OfValue<'_> {
