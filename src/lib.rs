@@ -99,7 +99,7 @@ pub use engine::snapshot::Snapshot;
 pub use engine::stats::{FileStats, Stats};
 pub use engine::transaction::Transaction;
 pub use error::{CommandError, Error, StorageError};
-pub use keyspace::{KeyType, Side};
+pub use keyspace::{Event, EventClass, KeyType, Side};
 pub use sys::clock::{Clock, ManualClock, SystemClock};
 pub use value::EncodingLimits;
 pub use value::zset::{LexBound, ScoreBound};

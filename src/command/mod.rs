@@ -11,6 +11,8 @@
 //! 1. An operation names every key it touches in `keys()`.
 //! 2. It checks everything before its first mutation; no `?` follows one.
 //! 3. Its errors print Redis's exact text.
+//! 4. It names each change before it makes it, as Redis's keyspace event does (`WriteTx::event`); removals,
+//!    moves and copies of whole keys name themselves.
 
 pub(crate) mod activity;
 pub(crate) mod activity_select;

@@ -145,6 +145,7 @@ impl Feed for Ring {
             end_lsn: batch.end_lsn,
             bytes: batch.bytes.into(),
             causes: batch.causes.into(),
+            events: batch.events.into(),
         };
         let mut state = self.state.lock();
         state.bytes += frame.bytes.len();
