@@ -13,7 +13,7 @@ use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string::{check_copy, visit_whole};
 use super::string_options::{Deadline, Lifetime, whole_ms};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{KeyType, ReadTx, WriteTx, ZeroSigns};
+use crate::keyspace::{Event, KeyType, ReadTx, WriteTx, ZeroSigns};
 use crate::rdb::{self, Form, Object};
 use crate::value::SetValue;
 
@@ -210,19 +210,18 @@ impl WriteCommand for Restore<'_> {
             tx.remove(self.key);
             return Ok(());
         }
-        tx.purge_expired(self.key);
+        tx.displace_as_new(self.key);
+        tx.event(Event::Restore);
         match object {
             Object::String(bytes) => {
                 tx.set_string(self.key, bytes, deadline_ms);
                 return Ok(());
             }
-            Object::List(_) => tx.list_store(self.key, &words(object)),
+            Object::List(_) => tx.list_store(self.key, &words(object), Event::Restore),
             Object::Set(_) => {
-                tx.erase(self.key);
                 tx.set_add(self.key, &words(object));
             }
             Object::Hash(_) => {
-                tx.erase(self.key);
                 tx.hash_set(self.key, &words(object));
             }
             Object::SortedSet(members) => {
@@ -234,7 +233,7 @@ impl WriteCommand for Restore<'_> {
                     true => ZeroSigns::All,
                     false => ZeroSigns::OfLong,
                 };
-                tx.zset_replace(self.key, &members, signs);
+                tx.zset_replace(self.key, &members, signs, Event::Restore);
             }
         }
         if deadline_ms.is_some() {
