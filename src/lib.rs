@@ -86,6 +86,9 @@ pub use db::{Bucket, Changes, Cohort, Rolling, Streak, TopStreak};
 pub use effect::{Effect, Items};
 pub use engine::change::{Change, ChangeKind};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
+pub use engine::diff::{
+    Diff, Difference, DifferenceKind, FieldContent, KeyContent, PartDifference,
+};
 pub use engine::feed::{FeedLimits, Subscription};
 pub use engine::options::{Ack, CompactionPolicy, EvictionPolicy};
 pub use engine::record::Record;

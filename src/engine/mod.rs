@@ -8,6 +8,7 @@ pub(crate) mod background;
 pub(crate) mod change;
 pub(crate) mod commit;
 pub(crate) mod compactor;
+pub(crate) mod diff;
 pub(crate) mod evict;
 pub(crate) mod expirer;
 pub(crate) mod feed;
