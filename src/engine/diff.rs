@@ -219,7 +219,7 @@ impl KeyContent {
                 self.fields(hash).count() as u64
             }
             Value::Hash(hash) => hash.len() as u64,
-            Value::Set(set) => set.len() as u64,
+            Value::Set(set) => set.len(),
             Value::SortedSet(zset) => zset.len(),
         }
     }

@@ -48,7 +48,7 @@ use crate::error::StorageError;
 use crate::keyspace::{Layout, Rules, Shard, ShardSource};
 use crate::storage::backend::Storage;
 use crate::storage::{self, Log, OpenOptions, OpenReport, Stamp, Store};
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, Stopwatch};
 use crate::sys::fork::process_token;
 use crate::sys::reclaim::drop_elsewhere;
 use crate::sys::rng::{Rng, entropy};
@@ -67,6 +67,7 @@ pub(crate) struct Engine {
     pub(crate) layout: Layout,
     pub(crate) slots: Box<[CachePadded<Mutex<Slot>>]>,
     pub(crate) clock: Arc<dyn Clock>,
+    started: Stopwatch,
     pub(crate) rules: Rules,
     pub(crate) rng: Rng,
     pub(crate) gate: Gate,
@@ -149,6 +150,7 @@ impl Engine {
             slots,
             memory,
             clock: Arc::clone(&options.clock),
+            started: Stopwatch::start(),
             rules: options.rules,
             rng,
             gate: Gate::default(),
@@ -199,6 +201,28 @@ impl Engine {
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.check_readable()?;
         self.log().map_or(Ok(()), Log::sync)
+    }
+
+    /// The milliseconds that syncs and back-off are measured in: those of a clock that only moves when told,
+    /// else those since the start, for the clock of the system may jump.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        if self.clock.runs_by_itself() {
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        } else {
+            self.clock.now_ms()
+        }
+    }
+
+    /// Does what is due after somebody has moved the clock. What only removes memory is done as far as it
+    /// can be; failures of the file are remembered by the log.
+    pub(crate) fn time_was_moved(&self) {
+        self.expire_all();
+        self.end_waits_due();
+        self.feeds.time_was_moved();
+        if self.background.is_running() {
+            self.sync_if_due();
+            self.background.look();
+        }
     }
 
     /// The time and fresh random bytes, for whatever starts a new lineage of the file.

@@ -204,12 +204,11 @@ mod tests {
         }
     }
 
-    /// What [`HashTrie::diff`] says, by key, and the pages it read.
-    fn diff(
-        one: &Map,
-        two: &Map,
-        horizon_ms: u64,
-    ) -> (BTreeMap<u64, [Option<(u64, u64)>; 2]>, u64) {
+    /// Value and deadline here and there, by key.
+    type Found = BTreeMap<u64, [Option<(u64, u64)>; 2]>;
+
+    /// What [`HashTrie::diff`] says, and the pages it read.
+    fn diff(one: &Map, two: &Map, horizon_ms: u64) -> (Found, u64) {
         let mut found = BTreeMap::new();
         let pages = one.diff(two, horizon_ms, &mut |here, there| {
             let key = here.or(there).map(|entry| number(entry.key)).unwrap();
@@ -219,7 +218,7 @@ mod tests {
         (found, pages)
     }
 
-    fn expected(one: &Model, two: &Model) -> BTreeMap<u64, [Option<(u64, u64)>; 2]> {
+    fn expected(one: &Model, two: &Model) -> Found {
         let keys = one.keys().chain(two.keys());
         let pair = |key: &u64| [one.get(key).copied(), two.get(key).copied()];
         keys.map(|key| (*key, pair(key)))
