@@ -496,8 +496,8 @@ impl Db {
     }
 
     /// Moves a manual clock forward, removes what has expired, ends the waits whose timeout has passed, and
-    /// brings a file to the disk as often as its [`Ack`] class asks. The wait for a compaction that has become due is
-    /// left to its caller.
+    /// brings a file to the disk as often as its [`Ack`] class asks. A compaction that has become due is started and
+    /// not waited for.
     ///
     /// # Errors
     /// A refusal if the database's clock moves by itself; nothing is changed.

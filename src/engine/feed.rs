@@ -289,7 +289,8 @@ impl Subscription {
         }
     }
 
-    /// Waits for the next change, but not longer than this: `None` if there was none.
+    /// Waits for the next change, but not longer than this: `None` if there was none. With a clock that moves
+    /// only when told, not longer than until [`Db::advance`](crate::Db::advance) has moved it so far.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).

@@ -33,7 +33,7 @@ use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use self::background::Background;
+use self::background::{Background, Job};
 use self::compactor::Compactor;
 use self::feed::Feeds;
 use self::gate::Gate;
@@ -193,14 +193,25 @@ impl Engine {
             Ack::Buffered(_) => storage::Ack::Buffered,
         };
         self.syncer.notice();
-        log.commit(end_lsn, ack)
-            .map_err(|error| unconfirmed(end_lsn, error))
+        log.commit(end_lsn, ack).map_err(|error| {
+            self.ask_to_heal(log);
+            unconfirmed(end_lsn, error)
+        })
     }
 
     /// Waits until everything so far is on disk.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.check_readable()?;
-        self.log().map_or(Ok(()), Log::sync)
+        let Some(log) = self.log() else { return Ok(()) };
+        log.sync().inspect_err(|_| self.ask_to_heal(log))
+    }
+
+    /// After a call of the log failed: lets the background thread heal, if that is what it takes.
+    #[cold]
+    fn ask_to_heal(&self, log: &Log) {
+        if log.needs_heal() {
+            self.background.ask(Job::Compact);
+        }
     }
 
     /// The milliseconds that syncs and back-off are measured in: those of a clock that only moves when told,
@@ -219,8 +230,8 @@ impl Engine {
         self.expire_all();
         self.end_waits_due();
         self.feeds.time_was_moved();
+        self.sync_if_due();
         if self.background.is_running() {
-            self.sync_if_due();
             self.background.look();
         }
     }

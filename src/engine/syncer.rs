@@ -12,7 +12,6 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 
 use super::Engine;
-use super::background::Job;
 use super::options::Ack;
 use crate::error::StorageError;
 use crate::sys::thread;
@@ -129,8 +128,8 @@ impl Engine {
     pub(crate) fn sync_if_due(&self) {
         let Some(log) = self.log() else { return };
         // The log remembers what went wrong and tells the writers; here only the heal is started.
-        if log.tick(self.uptime_ms()).is_err() && log.needs_heal() {
-            self.background.ask(Job::Compact);
+        if log.tick(self.uptime_ms()).is_err() {
+            self.ask_to_heal(log);
         }
     }
 
