@@ -18,6 +18,7 @@
 //!
 //! [`Db`] opens and holds a database, [`Builder`] says how. [`Snapshot`] reads one moment,
 //! [`Transaction`] changes many keys at once. [`inspect`] looks at a file without opening it.
+//! [`testing`] is for unit tests of code that uses a database.
 //! docs/durability.md says what each [`Ack`] class promises, docs/file-format.md what the bytes are.
 
 mod activity;
@@ -31,6 +32,7 @@ pub mod inspect;
 mod keyspace;
 pub mod storage;
 mod sys;
+pub mod testing;
 mod value;
 
 pub use activity::calendar::{Granularity, Period, Time, Zone};
@@ -148,3 +150,7 @@ struct ReadmeDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/activity.md")]
 struct ActivityDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing-kit.md")]
+struct TestingKitDoctests;

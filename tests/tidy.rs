@@ -31,6 +31,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["error", "sys", "storage", "command", "engine", "activity"],
     ),
     ("inspect", &["error", "effect", "storage"]),
+    (
+        "testing",
+        &["error", "sys", "storage", "command", "engine", "db"],
+    ),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
 

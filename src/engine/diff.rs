@@ -10,6 +10,8 @@
 
 mod text;
 
+pub(crate) use text::{Score, is_plain, write_quoted};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::snapshot::Snapshot;
@@ -25,10 +27,11 @@ use crate::value::{HashValue, ListValue, SetValue, StringValue, Value, ZSetValue
 /// use nacredb::{Db, prelude::*};
 ///
 /// let db = Db::open_in_memory();
-/// db.hset("user:1", &[("name", "Ada")])?;
+/// db.hset("user:1", "name", "Ada")?;
 /// db.rpush("jobs", &["a", "b", "c"])?;
 /// let before = db.snapshot()?;
-/// db.hset("user:1", &[("name", "Eve"), ("mail", "eve@example.org")])?;
+/// db.hset("user:1", "name", "Eve")?;
+/// db.hset("user:1", "mail", "eve@example.org")?;
 /// db.del("jobs")?;
 /// db.set("visits", "1")?;
 /// db.expire_at_ms("visits", 1_900_000_000_000)?;
@@ -274,9 +277,9 @@ impl Snapshot {
     /// ```
     /// # use nacredb::{Db, DifferenceKind, Error, prelude::*};
     /// # let db = Db::open_in_memory();
-    /// db.zadd("board", &[(10.0, "ada"), (7.0, "bob")])?;
+    /// db.zadd("board", 10.0, "ada")?;
     /// let before = db.snapshot()?;
-    /// db.zadd("board", &[(12.0, "ada")])?;
+    /// db.zadd("board", 12.0, "ada")?;
     /// let diff = before.diff(&db.snapshot()?);
     /// assert_eq!(diff.to_string(), "~ zset \"board\": ada 10 → 12\n");
     /// let DifferenceKind::SortedSet(members) = diff.iter().next().unwrap().kind() else { panic!() };

@@ -23,7 +23,7 @@ const PARTS_SHOWN_MAX: usize = 16;
 
 /// Writes bytes in double quotes as `redis-cli` reads them: text as it is, what cannot be printed as an
 /// escape.
-fn write_quoted(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
+pub(crate) fn write_quoted(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
     out.write_char('"')?;
     write_escaped(bytes, out)?;
     out.write_char('"')
@@ -54,14 +54,19 @@ fn write_escaped(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
+/// Whether a word needs no quotes.
+pub(crate) fn is_plain(word: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:@/+".contains(byte);
+    !word.is_empty() && word.iter().all(is_plain)
+}
+
 /// A name of a part: plain words as they are, others quoted.
 struct Name<'a>(&'a [u8]);
 
 impl Display for Name<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:@/".contains(byte);
         match std::str::from_utf8(self.0) {
-            Ok(word) if !word.is_empty() && self.0.iter().all(is_plain) => f.write_str(word),
+            Ok(word) if is_plain(self.0) => f.write_str(word),
             Ok(_) | Err(_) => write_quoted(self.0, f),
         }
     }
@@ -98,7 +103,8 @@ fn excerpt(string: StringRef<'_>, from: u64, f: &mut Formatter<'_>) -> fmt::Resu
     Ok(())
 }
 
-struct Score(f64);
+/// A score as commands answer it.
+pub(crate) struct Score(pub(crate) f64);
 
 impl Display for Score {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
