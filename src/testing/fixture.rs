@@ -79,7 +79,7 @@ impl std::error::Error for FixtureError {
 /// let db = testing::db();
 /// db.load(
 ///     r#"
-///     # two users
+///     ## two users
 ///     HSET user:1 name 'Ada Lovelace' mail ada@example.org
 ///     HSET user:2 name "Eve\n"
 ///     EXPIRE user:2 60
