@@ -31,7 +31,7 @@ fn accounts(db: &TestDb) -> Accounts<impl Fn() -> u64> {
 fn token(login: Login) -> String {
     match login {
         Login::Welcome(token) => token,
-        other => panic!("not let in: {other:?}"),
+        refused @ (Login::Refused | Login::Locked(_)) => panic!("not let in: {refused:?}"),
     }
 }
 
