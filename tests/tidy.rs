@@ -40,6 +40,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["error", "sys", "value", "command", "db", "resp"],
     ),
     ("inspect", &["error", "effect", "storage"]),
+    (
+        "testing",
+        &["error", "sys", "storage", "command", "engine", "db"],
+    ),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
 
