@@ -34,6 +34,8 @@ pub(crate) enum Flag {
     SkipMonitor,
     NoAsyncLoading,
     MayReplicate,
+    /// May have no keys at all.
+    NoMandatoryKeys,
 }
 
 impl Flag {
@@ -58,6 +60,7 @@ impl Flag {
             Self::SkipMonitor => "skip_monitor",
             Self::NoAsyncLoading => "no_async_loading",
             Self::MayReplicate => "may_replicate",
+            Self::NoMandatoryKeys => "no_mandatory_keys",
         }
     }
 }

@@ -3,8 +3,11 @@
 //!
 //! To add one: its row there, its function in the file of its family here, and a line in that file's table.
 
+mod about;
 mod connection;
+mod persistence;
 mod pubsub;
+mod slow;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -31,7 +34,13 @@ pub(super) struct Call<'a> {
 type Run = fn(Call<'_>) -> Result<Reply, Error>;
 
 /// Every family's functions, by the names of their rows.
-static FAMILIES: &[&[(&str, Run)]] = &[connection::COMMANDS, pubsub::COMMANDS];
+static FAMILIES: &[&[(&str, Run)]] = &[
+    about::COMMANDS,
+    connection::COMMANDS,
+    persistence::COMMANDS,
+    pubsub::COMMANDS,
+    slow::COMMANDS,
+];
 
 fn find(name: &str) -> Option<Run> {
     static BY_NAME: OnceLock<HashMap<&'static str, Run>> = OnceLock::new();
