@@ -301,12 +301,7 @@ impl Client {
                 {
                     self.state.hub.counts.count_rejected(spec.name);
                 }
-                let error = if self.state.is_authenticated.get() {
-                    self.session.refuse_to_queue(error)
-                } else {
-                    no_auth(words).into()
-                };
-                return Called::Done(None, Err(error));
+                return Called::Done(None, Err(self.session.refuse_to_queue(error)));
             }
         };
         if let Err(error) = self.admit(spec, words) {
@@ -375,10 +370,7 @@ impl Client {
         if !state.is_authenticated.get() && !spec.flags.contains(&Flag::NoAuth) {
             return Err(no_auth(words));
         }
-        let of_keys = [Flag::Write, Flag::ReadOnly, Flag::MayReplicate];
-        if state.record.is_monitor.load(Ordering::Relaxed)
-            && of_keys.iter().any(|flag| spec.flags.contains(flag))
-        {
+        if state.record.is_monitor.load(Ordering::Relaxed) && is_for_replicas(spec) {
             let text = "ERR Replica can't interact with the keyspace";
             return Err(CommandError::Other(text.into()));
         }
@@ -561,6 +553,14 @@ impl Drop for Client {
             .end_all(&state.hub.channels, &state.record);
         state.hub.dismiss(&state.record);
     }
+}
+
+/// Whether a command reads or changes what replicas have. Whoever looks on counts as one, and may not.
+fn is_for_replicas(spec: &CommandSpec) -> bool {
+    let has = |flag: Flag| spec.flags.contains(&flag);
+    let runs_scripts = spec.group == "scripting" && spec.keys.any();
+    let publishes = matches!(spec.name, "PUBLISH" | "SPUBLISH");
+    has(Flag::Write) || has(Flag::ReadOnly) || runs_scripts || publishes
 }
 
 /// What one is told who has not given the password.

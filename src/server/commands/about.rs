@@ -1,6 +1,6 @@
 //! What a server says of itself and shows of others: `MONITOR`, `ROLE`, `ACL`, `MODULE`, `LOLWUT`.
 
-use super::{Call, Run, refuse};
+use super::{Call, Run, refuse, wrong_words};
 use crate::command::args::printable;
 use crate::command::introspect::{CATEGORIES, commands_of};
 use crate::command::reply::Reply;
@@ -82,12 +82,7 @@ impl Call<'_> {
                 let category = printable(category);
                 refuse(format!("ERR Unknown category '{category}'"))
             })?,
-            _ => {
-                let subcommand = printable(self.args.word(1)?);
-                return Err(refuse(format!(
-                    "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try ACL HELP."
-                )));
-            }
+            _ => return Err(wrong_words(self.args)),
         };
         let names = names.iter().map(|name| Reply::from(name.as_str()));
         Ok(Reply::Array(names.collect()))

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use super::client::State;
 use crate::command;
-use crate::command::args::Args;
+use crate::command::args::{Args, printable};
 use crate::command::reply::Reply;
 use crate::command::run::Host;
 use crate::error::{CommandError, Error};
@@ -55,6 +55,16 @@ pub(super) fn serve(call: Call<'_>) -> Result<Reply, Error> {
         Some(run) => run(call),
         None => Err(refuse(format!("ERR {} is not answered here", spec.name))),
     }
+}
+
+/// The refusal of a subcommand with words that fit its row and nothing else.
+fn wrong_words(args: Args<'_>) -> Error {
+    let word = |at| printable(args.word(at).unwrap_or_default());
+    let container = word(0).to_ascii_uppercase();
+    let subcommand = word(1);
+    refuse(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP."
+    ))
 }
 
 /// A refusal with this text.

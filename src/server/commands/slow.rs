@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
-use super::{Call, Run, refuse};
+use super::{Call, Run, refuse, wrong_words};
 use crate::command;
 use crate::command::args::printable;
 use crate::command::reply::Reply;
@@ -151,12 +151,7 @@ impl Call<'_> {
             [count] => parse_i64(count)
                 .filter(|&count| count >= -1)
                 .ok_or_else(|| refuse("ERR count should be greater than or equal to -1"))?,
-            _ => {
-                let subcommand = printable(self.args.word(1)?);
-                return Err(refuse(format!(
-                    "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try SLOWLOG HELP."
-                )));
-            }
+            _ => return Err(wrong_words(self.args)),
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let commands = self.state.hub.slowlog.newest(count).into_iter();
