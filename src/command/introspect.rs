@@ -366,6 +366,7 @@ fn is_of(spec: &CommandSpec, category: &str) -> bool {
 }
 
 /// The commands of an access control category; `None` if there is no such category.
+#[cfg(feature = "server")]
 pub(crate) fn commands_of(category: &[u8]) -> Option<Vec<String>> {
     let mut named = CATEGORIES.into_iter();
     let known = named.find(|known| known.as_bytes().eq_ignore_ascii_case(category))?;

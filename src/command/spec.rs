@@ -33,7 +33,6 @@ pub(crate) enum Flag {
     PubSub,
     SkipMonitor,
     NoAsyncLoading,
-    MayReplicate,
     /// May have no keys at all.
     NoMandatoryKeys,
 }
@@ -59,7 +58,6 @@ impl Flag {
             Self::PubSub => "pubsub",
             Self::SkipMonitor => "skip_monitor",
             Self::NoAsyncLoading => "no_async_loading",
-            Self::MayReplicate => "may_replicate",
             Self::NoMandatoryKeys => "no_mandatory_keys",
         }
     }

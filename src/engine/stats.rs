@@ -54,6 +54,7 @@ pub struct FileStats {
 
 impl Engine {
     /// Compactions finished since the file was opened.
+    #[cfg(feature = "server")]
     pub(crate) fn compactions(&self) -> u64 {
         self.compactor.done()
     }
