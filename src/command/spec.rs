@@ -32,7 +32,8 @@ pub(crate) enum Flag {
     /// Has to do with channels.
     PubSub,
     NoAsyncLoading,
-    MayReplicate,
+    /// May have no keys at all.
+    NoMandatoryKeys,
 }
 
 impl Flag {
@@ -55,7 +56,7 @@ impl Flag {
             Self::NoMulti => "no_multi",
             Self::PubSub => "pubsub",
             Self::NoAsyncLoading => "no_async_loading",
-            Self::MayReplicate => "may_replicate",
+            Self::NoMandatoryKeys => "no_mandatory_keys",
         }
     }
 }

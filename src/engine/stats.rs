@@ -53,6 +53,12 @@ pub struct FileStats {
 }
 
 impl Engine {
+    /// Compactions finished since the file was opened.
+    #[cfg(feature = "server")]
+    pub(crate) fn compactions(&self) -> u64 {
+        self.compactor.done()
+    }
+
     /// Figures as of now. Locks every shard for a moment, one after the other.
     pub(crate) fn stats(&self) -> Result<Stats, StorageError> {
         self.check_readable()?;

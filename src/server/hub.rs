@@ -18,6 +18,7 @@ use super::channels::Channels;
 use super::latency::Latency;
 use super::pause::Pause;
 use super::record::{End, Record};
+use super::saves::Saves;
 use super::settings::Settings;
 use super::slowlog::SlowLog;
 use super::stats::Counts;
@@ -37,6 +38,7 @@ pub(crate) struct Hub {
     pub(crate) slowlog: SlowLog,
     pub(crate) latency: Latency,
     pub(crate) pause: Pause,
+    pub(crate) saves: Saves,
     clients: Mutex<BTreeMap<u64, Arc<Record>>>,
     next_client_id: AtomicU64,
     stopwatch: Stopwatch,
@@ -87,12 +89,9 @@ impl Monitors {
         self.is_any.store(!all.is_empty(), Ordering::Relaxed);
     }
 
-    /// Shows all of them a line, but the one who is meant by it.
-    pub(crate) fn show(&self, but: u64, show: impl Fn(&Record)) {
-        let all = self.all.lock();
-        all.iter()
-            .filter(|monitor| monitor.id != but)
-            .for_each(|monitor| show(monitor));
+    /// Shows all of them a line.
+    pub(crate) fn show(&self, show: impl Fn(&Record)) {
+        self.all.lock().iter().for_each(|monitor| show(monitor));
     }
 }
 
@@ -101,7 +100,9 @@ impl Hub {
         let run_id = (0..3)
             .map(|_| format!("{:016x}", entropy()))
             .collect::<String>();
+        let opened_s = db.time_ms().unwrap_or_default() / 1000;
         Arc::new(Self {
+            saves: Saves::new(opened_s),
             db,
             settings,
             channels: Channels::new(entropy()),
@@ -133,6 +134,12 @@ impl Hub {
     /// The database's time, in milliseconds since the Unix epoch; 0 once it is closed.
     pub(crate) fn unix_ms(&self) -> u64 {
         self.db.time_ms().unwrap_or_default()
+    }
+
+    /// When the file was last compacted, or the server began, in seconds since the Unix epoch.
+    pub(crate) fn last_save_s(&self) -> u64 {
+        let finished = self.db.engine().compactions();
+        self.saves.last_unix_s(finished, self.unix_ms() / 1000)
     }
 
     /// A record for one more connection; `None` if there are too many.
@@ -221,6 +228,7 @@ impl Hub {
     pub(crate) fn round(&self) {
         let now_ms = self.now_ms();
         self.counts.sample(now_ms);
+        self.last_save_s();
         let timeout_ms = self
             .settings
             .timeout_s

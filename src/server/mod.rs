@@ -34,6 +34,7 @@ mod local;
 mod monitor;
 mod pause;
 mod record;
+mod saves;
 mod settings;
 mod slowlog;
 mod stats;
