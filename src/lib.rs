@@ -161,6 +161,7 @@ struct ActivityDoctests;
 #[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../docs/server.md")]
 struct ServerDoctests;
+
 #[cfg(doctest)]
 #[doc = include_str!("../docs/testing-kit.md")]
 struct TestingKitDoctests;

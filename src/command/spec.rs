@@ -31,6 +31,8 @@ pub(crate) enum Flag {
     NoMulti,
     /// Has to do with channels.
     PubSub,
+    /// Not shown to those who look on.
+    SkipMonitor,
     NoAsyncLoading,
     /// May have no keys at all.
     NoMandatoryKeys,
@@ -55,6 +57,7 @@ impl Flag {
             Self::NoAuth => "no_auth",
             Self::NoMulti => "no_multi",
             Self::PubSub => "pubsub",
+            Self::SkipMonitor => "skip_monitor",
             Self::NoAsyncLoading => "no_async_loading",
             Self::NoMandatoryKeys => "no_mandatory_keys",
         }

@@ -57,7 +57,7 @@ pub(crate) fn redacted<'a>(spec: &CommandSpec, words: &[&'a [u8]]) -> Vec<&'a [u
 /// Shows a command to everybody who looks on.
 #[cold]
 pub(crate) fn show(hub: &Hub, by: &Record, database: u8, spec: &CommandSpec, words: &[&[u8]]) {
-    if spec.flags.contains(&Flag::Admin) {
+    if spec.flags.contains(&Flag::Admin) || spec.flags.contains(&Flag::SkipMonitor) {
         return;
     }
     let now_ms = hub.unix_ms();
