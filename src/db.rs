@@ -603,19 +603,55 @@ impl Db {
         self.engine().transaction(self.database, body)
     }
 
-    /// Moves a manual clock forward, removes what has expired, and ends the waits whose timeout has passed.
+    /// Moves a manual clock forward, removes what has expired, ends the waits whose timeout has passed, and
+    /// brings a file to the disk as often as its [`Ack`] class asks. A compaction that has become due is started and
+    /// not waited for.
     ///
     /// # Errors
     /// A refusal if the database's clock moves by itself; nothing is changed.
     pub fn advance(&self, by: Duration) -> Result<(), Error> {
         if !self.engine().clock.advance(by) {
-            let text = "ERR the clock of this database moves by itself";
-            return Err(CommandError::Other(text.into()).into());
+            return Err(clock_refusal());
         }
-        self.engine().expire_all();
-        self.engine().end_waits_due();
+        self.engine().time_was_moved();
         Ok(())
     }
+
+    /// Sets a manual clock, in milliseconds since the Unix epoch. Forward it is as [`advance`](Self::advance).
+    ///
+    /// Back, deadlines stay what they are: keys live longer by as much, waits take longer, `TIME` answers the
+    /// earlier time. What has expired and was removed does not come back. Times in a file's log never go
+    /// back: it keeps the latest until the clock has passed that again.
+    ///
+    /// ```
+    /// # use nacredb::{Db, ManualClock, Ttl, prelude::*};
+    /// # use std::sync::Arc;
+    /// let db = Db::builder().clock(Arc::new(ManualClock::new(5_000))).open_in_memory();
+    /// db.set("k", "v")?;
+    /// db.expire_at_ms("k", 9_000)?;
+    /// db.set_time_ms(1_000)?;
+    /// assert_eq!(db.ttl_ms("k")?, Ttl::Ms(8_000));
+    /// db.set_time_ms(9_001)?;
+    /// assert_eq!(db.get("k")?, None);
+    /// db.set_time_ms(1_000)?;
+    /// assert_eq!(db.get("k")?, None);
+    /// # Ok::<(), nacredb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub fn set_time_ms(&self, now_ms: u64) -> Result<(), Error> {
+        if !self.engine().clock.set(now_ms) {
+            return Err(clock_refusal());
+        }
+        self.engine().time_was_moved();
+        Ok(())
+    }
+}
+
+fn clock_refusal() -> Error {
+    let text = "ERR the clock of this database moves by itself";
+    CommandError::Other(text.into()).into()
 }
 
 impl RunRead for Db {

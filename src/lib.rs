@@ -19,6 +19,7 @@
 //! [`Db`] opens and holds a database, [`Builder`] says how. [`Snapshot`] reads one moment,
 //! [`Transaction`] changes many keys at once. [`inspect`] looks at a file without opening it.
 //! [`resp`] is Redis's protocol, for servers.
+//! [`testing`] is for unit tests of code that uses a database.
 //! docs/durability.md says what each [`Ack`] class promises, docs/file-format.md what the bytes are.
 
 mod activity;
@@ -36,6 +37,7 @@ pub mod resp;
 pub mod server;
 pub mod storage;
 mod sys;
+pub mod testing;
 mod value;
 
 pub use activity::calendar::{Granularity, Period, Time, Zone};
@@ -92,6 +94,9 @@ pub use db::{Bucket, Changes, Cohort, Rolling, Streak, TopStreak};
 pub use effect::{Effect, Items};
 pub use engine::change::{Change, ChangeKind};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
+pub use engine::diff::{
+    Diff, Difference, DifferenceKind, FieldContent, KeyContent, PartDifference,
+};
 pub use engine::feed::{FeedLimits, Subscription};
 pub use engine::options::{Ack, CompactionPolicy, EvictionPolicy};
 pub use engine::record::Record;
@@ -157,3 +162,7 @@ struct ActivityDoctests;
 #[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../docs/server.md")]
 struct ServerDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing-kit.md")]
+struct TestingKitDoctests;

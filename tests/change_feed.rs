@@ -633,3 +633,36 @@ fn a_position_from_before_a_reopen_is_refused() {
     db.set("c", "v").unwrap();
     assert!(is_lagged(db.subscribe_from("*", end)), "nobody kept it");
 }
+
+#[test]
+fn a_value_that_is_taken_in_is_a_new_key_whatever_it_replaces() {
+    let db = Db::open_in_memory();
+    db.set("string", "v").unwrap();
+    db.rpush("list", &["a"]).unwrap();
+    db.sadd("set", &["a"]).unwrap();
+    db.hset("hash", "f", "v").unwrap();
+    db.zadd("zset", 1.0, "m").unwrap();
+    let keys = ["string", "list", "set", "hash", "zset"];
+    let payloads = keys.map(|key| db.dump(key).unwrap().unwrap());
+    let mut feed = db.subscribe("*").unwrap();
+    for (key, payload) in keys.into_iter().zip(&payloads) {
+        db.execute(&[b"RESTORE", key.as_bytes(), b"5000", payload, b"REPLACE"])
+            .unwrap();
+        let changes = drain(&mut feed);
+        let events = changes
+            .iter()
+            .flat_map(Change::events)
+            .map(|event| event.name());
+        assert_eq!(events.collect::<Vec<_>>(), ["new", "restore"], "{key}");
+    }
+    let past = [
+        &b"RESTORE"[..],
+        b"set",
+        b"1",
+        &payloads[2],
+        b"ABSTTL",
+        b"REPLACE",
+    ];
+    db.execute(&past).unwrap();
+    assert_eq!(drain(&mut feed)[0].events(), ["del"]);
+}

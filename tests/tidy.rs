@@ -42,6 +42,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["error", "sys", "value", "command", "db", "resp"],
     ),
     ("inspect", &["error", "effect", "storage"]),
+    (
+        "testing",
+        &[
+            "error", "sys", "storage", "command", "engine", "db", "server",
+        ],
+    ),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
 

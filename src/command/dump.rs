@@ -49,7 +49,8 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
                       are always checked throughout, as after `sanitize-dump-payload yes`, and refused \
                       where Redis is lenient: bytes after the value, scores that are no numbers. IDLETIME \
                       and FREQ are checked and not kept: the key counts as just used. A deadline too far \
-                      off for 64 bits is refused.",
+                      off for 64 bits is refused, and a collection that unpacks to more than eight times its \
+                      payload and 32 MiB.",
         example: "RESTORE key 0 payload REPLACE",
         call: |args, host| host.write(&Restore::parse(args)?),
     },
@@ -210,25 +211,18 @@ impl WriteCommand for Restore<'_> {
             tx.remove(self.key);
             return Ok(());
         }
-        tx.purge_expired(self.key);
+        tx.displace_as_new(self.key);
+        tx.event(Event::Restore);
         match object {
             Object::String(bytes) => {
-                tx.event(Event::Restore);
                 tx.set_string(self.key, bytes, deadline_ms);
                 return Ok(());
             }
-            Object::List(_) => {
-                tx.event(Event::Restore);
-                tx.list_store(self.key, &words(object));
-            }
+            Object::List(_) => tx.list_store(self.key, &words(object), Event::Restore),
             Object::Set(_) => {
-                tx.erase(self.key);
-                tx.event(Event::Restore);
                 tx.set_add(self.key, &words(object));
             }
             Object::Hash(_) => {
-                tx.erase(self.key);
-                tx.event(Event::Restore);
                 tx.hash_set(self.key, &words(object));
             }
             Object::SortedSet(members) => {

@@ -45,12 +45,14 @@ pub(crate) mod list_write;
 pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod pubsub;
+pub(crate) mod replication;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
+pub(crate) mod scripting;
 pub(crate) mod server;
 pub(crate) mod set;
 pub(crate) mod set_join;
@@ -128,6 +130,8 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     connection::COMMANDS,
     pubsub::COMMANDS,
     admin::COMMANDS,
+    scripting::COMMANDS,
+    replication::COMMANDS,
 ];
 
 /// Every row, family by family. The row of a subcommand is called `CONTAINER|SUBCOMMAND`.

@@ -297,7 +297,7 @@ const KEYS: [&[u8]; 10] = [
 ];
 
 /// Redis's documentation groups.
-const GROUPS: [&str; 13] = [
+const GROUPS: [&str; 15] = [
     "string",
     "bitmap",
     "list",
@@ -311,6 +311,8 @@ const GROUPS: [&str; 13] = [
     "server",
     "connection",
     "pubsub",
+    "scripting",
+    "cluster",
 ];
 
 /// Arguments that fit somewhere and nowhere.
@@ -447,6 +449,21 @@ fn rows_are_complete_and_unique() {
     }
 }
 
+/// Whether the command belongs to something that is not there: no words make it do anything.
+fn is_refused(spec: &CommandSpec) -> bool {
+    let container = spec.name.split('|').next().unwrap_or_default();
+    matches!(spec.group, "scripting" | "cluster")
+        || [
+            "REPLICAOF",
+            "SLAVEOF",
+            "REPLCONF",
+            "PSYNC",
+            "SYNC",
+            "FAILOVER",
+        ]
+        .contains(&container)
+}
+
 #[test]
 fn every_example_runs_on_an_empty_database() {
     for spec in all() {
@@ -458,6 +475,8 @@ fn every_example_runs_on_an_empty_database() {
         assert!(is_own && spec.takes(words.len()), "{}", spec.example);
         match host.run(&words) {
             Ok(_) | Err(Error::Command(CommandError::NoSuchKey)) => {}
+            // There is nothing that they could run.
+            Err(Error::Command(_)) if is_refused(spec) => {}
             Err(error) => panic!("{}: {error}", spec.example),
         }
     }
@@ -488,7 +507,7 @@ fn a_wrong_number_of_words_has_the_text_of_redis() {
 
 #[test]
 fn the_write_flag_says_who_may_change_state() {
-    for spec in all() {
+    for spec in all().filter(|spec| !is_refused(spec)) {
         for host in [RecordingHost::empty(), RecordingHost::filled()] {
             let words = example(spec);
             let reply = host.run(&words);

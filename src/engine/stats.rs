@@ -23,7 +23,8 @@ pub struct Stats {
     pub max_memory_bytes: Option<u64>,
     /// Keys evicted since the database was opened.
     pub evicted_keys: u64,
-    /// Keys removed since the database was opened because their deadline had passed.
+    /// Keys removed since the database was opened because their deadline had passed. One that a write replaces
+    /// after its deadline is not among them.
     pub expired_keys: u64,
     /// The logical databases that have keys, by number.
     pub databases: Vec<DatabaseStats>,
@@ -82,6 +83,12 @@ struct Tally {
 }
 
 impl Engine {
+    /// Compactions finished since the file was opened.
+    #[cfg(feature = "server")]
+    pub(crate) fn compactions(&self) -> u64 {
+        self.compactor.done()
+    }
+
     /// Figures as of now. Locks every shard for a moment, one after the other.
     pub(crate) fn stats(&self) -> Result<Stats, StorageError> {
         self.check_readable()?;

@@ -227,6 +227,12 @@ impl WriteTx<'_> {
         self.batch.events.truncate(said);
         self.batch.event = event;
     }
+
+    /// As [`displace`](Self::displace), where what comes is told as a key that was not there.
+    pub(crate) fn displace_as_new(&mut self, key: &[u8]) {
+        self.displace(key);
+        self.batch.displaced = false;
+    }
 }
 
 impl Batch {

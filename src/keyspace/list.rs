@@ -155,12 +155,12 @@ impl WriteTx<'_> {
     }
 
     /// Lets `key` hold a list of these elements and nothing else; without any it holds nothing.
-    pub(crate) fn list_store(&mut self, key: &[u8], values: &[&[u8]]) {
+    pub(crate) fn list_store(&mut self, key: &[u8], values: &[&[u8]], event: Event) {
         if values.is_empty() {
             self.erase(key);
         } else {
             self.displace(key);
-            self.event(Event::SortStore);
+            self.event(event);
             // Nothing is at the key: there is no type to refuse.
             let _ = self.list_push(key, Side::Right, values);
         }

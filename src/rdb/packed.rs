@@ -41,11 +41,28 @@ pub(super) fn score(text: &[u8]) -> Result<f64, Malformed> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes<'a> {
     rest: &'a [u8],
+    /// How many more bytes of elements may be unpacked.
+    unpacked_bytes_left: usize,
 }
+
+/// An element takes some forty times its bytes while it is read, so what small payloads unpack to has a limit:
+/// so many bytes of elements, and as many as the payload has times a factor that real ones stay below.
+const UNPACKED_BYTES: usize = 32 << 20;
+const UNPACKED_FACTOR: usize = 8;
 
 impl<'a> Bytes<'a> {
     pub(super) fn new(rest: &'a [u8]) -> Self {
-        Self { rest }
+        Self {
+            rest,
+            unpacked_bytes_left: UNPACKED_BYTES + rest.len().saturating_mul(UNPACKED_FACTOR),
+        }
+    }
+
+    /// Counts bytes of elements that were unpacked; refuses them if they are too many.
+    pub(super) fn unpacked(&mut self, bytes: usize) -> Result<(), Malformed> {
+        let left = self.unpacked_bytes_left.checked_sub(bytes);
+        self.unpacked_bytes_left = left.ok_or(Malformed)?;
+        Ok(())
     }
 
     /// How many are left.

@@ -19,14 +19,14 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object, Malformed> {
             rest.array().map(f64::from_le_bytes)
         })?),
         kind::HASH => Object::Hash(fields(&mut rest)?),
-        kind::HASH_ZIPMAP => packed_hash(&ziplist::read_zipmap(&string(&mut rest)?)?)?,
-        kind::HASH_ZIPLIST => packed_hash(&ziplist::read(&string(&mut rest)?)?)?,
-        kind::HASH_LISTPACK => packed_hash(&listpack::read(&string(&mut rest)?)?)?,
-        kind::ZSET_ZIPLIST => packed_zset(&ziplist::read(&string(&mut rest)?)?)?,
-        kind::ZSET_LISTPACK => packed_zset(&listpack::read(&string(&mut rest)?)?)?,
-        kind::SET_INTSET => Object::Set(intset(&string(&mut rest)?)?),
-        kind::SET_LISTPACK => Object::Set(copied(&listpack::read(&string(&mut rest)?)?)),
-        kind::LIST_ZIPLIST => Object::List(copied(&ziplist::read(&string(&mut rest)?)?)),
+        kind::HASH_ZIPMAP => packed_hash(&ziplist::read_zipmap(&elements(&mut rest)?)?)?,
+        kind::HASH_ZIPLIST => packed_hash(&ziplist::read(&elements(&mut rest)?)?)?,
+        kind::HASH_LISTPACK => packed_hash(&listpack::read(&elements(&mut rest)?)?)?,
+        kind::ZSET_ZIPLIST => packed_zset(&ziplist::read(&elements(&mut rest)?)?)?,
+        kind::ZSET_LISTPACK => packed_zset(&listpack::read(&elements(&mut rest)?)?)?,
+        kind::SET_INTSET => Object::Set(intset(&elements(&mut rest)?)?),
+        kind::SET_LISTPACK => Object::Set(copied(&listpack::read(&elements(&mut rest)?)?)),
+        kind::LIST_ZIPLIST => Object::List(copied(&ziplist::read(&elements(&mut rest)?)?)),
         kind::LIST_QUICKLIST => Object::List(quicklist(&mut rest)?),
         kind::LIST_QUICKLIST_2 => Object::List(quicklist_2(&mut rest)?),
         // Streams, modules, and what came later.
@@ -89,6 +89,15 @@ fn string<'a>(rest: &mut Bytes<'a>) -> Result<Cow<'a, [u8]>, Malformed> {
         }
     };
     Ok(Cow::Owned(I64Text::new(number).as_bytes().to_vec()))
+}
+
+/// A string that elements are read from.
+fn elements<'a>(rest: &mut Bytes<'a>) -> Result<Cow<'a, [u8]>, Malformed> {
+    let bytes = string(rest)?;
+    if let Cow::Owned(unpacked) = &bytes {
+        rest.unpacked(unpacked.len())?;
+    }
+    Ok(bytes)
 }
 
 /// How many, and what `read` makes of as many.
@@ -182,16 +191,16 @@ fn intset(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
 
 /// A list in several ziplists.
 fn quicklist(rest: &mut Bytes<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
-    let mut elements = Vec::new();
+    let mut all = Vec::new();
     for _ in 0..len(rest)? {
-        elements.extend(copied(&ziplist::read(&string(rest)?)?));
+        all.extend(copied(&ziplist::read(&elements(rest)?)?));
     }
-    Ok(elements)
+    Ok(all)
 }
 
 /// A list in several listpacks, and elements that stand alone.
 fn quicklist_2(rest: &mut Bytes<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
-    let mut elements = Vec::new();
+    let mut all = Vec::new();
     for _ in 0..len(rest)? {
         match len(rest)? {
             node::PLAIN => {
@@ -200,11 +209,11 @@ fn quicklist_2(rest: &mut Bytes<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
                 if element.is_empty() {
                     return Err(Malformed);
                 }
-                elements.push(element);
+                all.push(element);
             }
-            node::PACKED => elements.extend(copied(&listpack::read(&string(rest)?)?)),
+            node::PACKED => all.extend(copied(&listpack::read(&elements(rest)?)?)),
             _ => return Err(Malformed),
         }
     }
-    Ok(elements)
+    Ok(all)
 }

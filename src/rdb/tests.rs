@@ -516,3 +516,26 @@ fn damaged_values_are_refused_or_whole() {
     }
     assert!(accepted > 1000, "{accepted}");
 }
+
+/// Elements that unpack to much more than their payload: some may, too many may not.
+#[test]
+fn small_payloads_do_not_unpack_to_any_number_of_elements() {
+    let mut node = listpack::Listpack::new();
+    (0..1 << 18).for_each(|_| node.push(b"a"));
+    let node = node.into_bytes();
+    let packed = lzf::Packer::default().pack(&node, node.len()).unwrap();
+    let length = |len: usize| [&[length::BITS_32][..], &(len as u32).to_be_bytes()].concat();
+    let with_nodes = |count: usize| {
+        let mut value = vec![kind::LIST_QUICKLIST_2];
+        value.extend(length(count));
+        for _ in 0..count {
+            value.extend([node::PACKED as u8, length::LZF]);
+            value.extend(length(packed.len()));
+            value.extend(length(node.len()));
+            value.extend(&packed);
+        }
+        sealed(&value)
+    };
+    assert!(decode(&with_nodes(4)).is_ok());
+    assert!(decode(&with_nodes(80)).is_err());
+}

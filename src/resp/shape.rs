@@ -31,7 +31,7 @@ enum Form {
     Waited,
     /// Bytes are a float.
     Double,
-    /// Bytes are a text for people.
+    /// Bytes are text for a person to read.
     Text,
     /// An array is a set of these.
     Set(&'static Form),
@@ -105,14 +105,9 @@ impl Shape {
                 false => &Plain,
             }
         };
-        let second = |names: &[&str]| -> &'static Form {
-            let word = words.get(1).copied().unwrap_or_default();
-            let is_it = |name: &&str| word.eq_ignore_ascii_case(name.as_bytes());
-            if names.iter().any(is_it) {
-                &Text
-            } else {
-                &Plain
-            }
+        let is_one = |names: &[&str]| {
+            let is_it = |name: &&str| words[1].eq_ignore_ascii_case(name.as_bytes());
+            words.len() > 1 && names.iter().any(is_it)
         };
         Self(match &*upper {
             b"LPOP" | b"RPOP" if has_count => &NilArray(&Plain),
@@ -144,13 +139,12 @@ impl Shape {
             | b"GEORADIUS_RO"
             | b"GEORADIUSBYMEMBER"
             | b"GEORADIUSBYMEMBER_RO" => &Each(&Last(&Each(&Double))),
+            b"INFO" | b"LOLWUT" => &Text,
+            b"CLIENT" if is_one(&["LIST", "INFO"]) => &Text,
+            b"LATENCY" if is_one(&["DOCTOR", "GRAPH"]) => &Text,
+            b"MEMORY" if is_one(&["DOCTOR", "MALLOC-STATS"]) => &Text,
             // Nothing else that it answers has such rows.
             b"COMMAND" => &COMMANDS,
-            b"INFO" | b"LOLWUT" => &Text,
-            // What else these answer is no text, but for names.
-            b"CLIENT" => second(&["LIST", "INFO"]),
-            b"MEMORY" => second(&["DOCTOR", "MALLOC-STATS"]),
-            b"LATENCY" => second(&["DOCTOR", "GRAPH"]),
             _ => &Plain,
         })
     }

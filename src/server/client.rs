@@ -35,8 +35,12 @@ use crate::error::{CommandError, Error};
 use crate::resp::write::{write_array_len, write_bulk, write_error};
 use crate::resp::{Protocol, Shape, write_answer, write_exec};
 
-/// A future of an answer.
-pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+/// An answer that is still to come.
+pub(crate) struct Later {
+    answer: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>,
+    /// What is answered when another connection ends the wait; work under way cannot be ended.
+    if_ended: Option<Reply>,
+}
 
 /// What follows a command.
 #[derive(Debug)]
@@ -74,7 +78,7 @@ pub(crate) struct Waiting {
 enum What {
     /// For something to take.
     Take(Blocked<Reply>),
-    /// For something else, which nobody else can end.
+    /// For something else.
     Answer(Later),
 }
 
@@ -92,16 +96,19 @@ impl Waiting {
                 let taken = Pin::new(blocked).poll(context);
                 taken.map(|taken| Ok(taken?.unwrap_or(Reply::Nil)))
             }
-            What::Answer(later) => later.as_mut().poll(context),
+            What::Answer(later) => later.answer.as_mut().poll(context),
         }
     }
 
     /// The answer to one whose wait another connection ends.
     pub(crate) fn unblocked(&self, how: Unblock) -> Option<Result<Reply, Error>> {
-        match (&self.what, how) {
-            (What::Answer(_), _) => None,
-            (What::Take(_), Unblock::Timeout) => Some(Ok(Reply::Nil)),
-            (What::Take(_), Unblock::Error) => {
+        let in_time = match &self.what {
+            What::Take(_) => Reply::Nil,
+            What::Answer(later) => later.if_ended.clone()?,
+        };
+        match how {
+            Unblock::Timeout => Some(Ok(in_time)),
+            Unblock::Error => {
                 let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
                 Some(Err(CommandError::Other(text.into()).into()))
             }
@@ -159,33 +166,50 @@ impl State {
             return work();
         }
         let work = tokio::task::spawn_blocking(work);
-        self.answer_later(Box::pin(async move {
+        self.answer_later(None, async move {
             work.await.unwrap_or_else(|_panic| {
                 let text = "ERR the command panicked; the server goes on";
                 Err(CommandError::Other(text.into()).into())
             })
-        }));
+        });
         Ok(Reply::Nil)
     }
 
-    /// Gives an answer after some time; at once in a transaction, where nothing waits.
-    pub(crate) fn answer_after(&self, time: Duration, reply: Reply) -> Reply {
+    /// Gives an answer after some time, or when another connection ends the wait; no time is for ever. At once
+    /// where nothing waits: in a transaction, and for ever where nobody could end it.
+    pub(crate) fn answer_after(&self, time: Option<Duration>, reply: Reply) -> Reply {
         if self.in_exec.get() {
             return reply;
         }
         if self.waits_here {
-            std::thread::sleep(time);
+            time.into_iter().for_each(std::thread::sleep);
             return reply;
         }
-        self.answer_later(Box::pin(async move {
-            tokio::time::sleep(time).await;
+        self.answer_later(Some(reply.clone()), async move {
+            match time {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
             Ok(reply)
-        }));
+        });
         Reply::Nil
     }
 
-    fn answer_later(&self, later: Later) {
-        *self.later.borrow_mut() = Some(later);
+    /// Ends the connection after a command that has no answer if it succeeds.
+    pub(crate) fn leaves_unanswered(&self) {
+        self.replies.set(Replies::Off);
+        self.closes.set(true);
+    }
+
+    fn answer_later(
+        &self,
+        if_ended: Option<Reply>,
+        answer: impl Future<Output = Result<Reply, Error>> + Send + 'static,
+    ) {
+        *self.later.borrow_mut() = Some(Later {
+            answer: Box::pin(answer),
+            if_ended,
+        });
     }
 }
 
@@ -277,12 +301,7 @@ impl Client {
                 {
                     self.state.hub.counts.count_rejected(spec.name);
                 }
-                let error = if self.state.is_authenticated.get() {
-                    self.session.refuse_to_queue(error)
-                } else {
-                    no_auth(words).into()
-                };
-                return Called::Done(None, Err(error));
+                return Called::Done(None, Err(self.session.refuse_to_queue(error)));
             }
         };
         if let Err(error) = self.admit(spec, words) {
@@ -299,15 +318,6 @@ impl Client {
         {
             return Called::Paused { until_ms };
         }
-        if hub.monitors.is_any() {
-            monitor::show(
-                hub,
-                &self.state.record,
-                self.session.selected(),
-                spec,
-                words,
-            );
-        }
         let later = RefCell::new(None);
         let way = Way {
             connection: Some(&self.state),
@@ -315,6 +325,12 @@ impl Client {
         };
         self.state.in_exec.set(spec.name == "EXEC");
         let reply = self.session.run(spec, words, &way);
+        let hub = &self.state.hub;
+        if hub.monitors.is_any() {
+            // Afterwards, as in Redis: who looks on at itself sees the answer first.
+            let database = self.session.selected();
+            monitor::show(hub, &self.state.record, database, spec, words);
+        }
         if self.state.resets.take() {
             self.session.reset();
         }
@@ -353,6 +369,10 @@ impl Client {
         let state = &self.state;
         if !state.is_authenticated.get() && !spec.flags.contains(&Flag::NoAuth) {
             return Err(no_auth(words));
+        }
+        if state.record.is_monitor.load(Ordering::Relaxed) && is_for_replicas(spec) {
+            let text = "ERR Replica can't interact with the keyspace";
+            return Err(CommandError::Other(text.into()));
         }
         if state.record.is_listener() && state.protocol() == Protocol::Resp2 {
             let is_allowed = matches!(
@@ -533,6 +553,14 @@ impl Drop for Client {
             .end_all(&state.hub.channels, &state.record);
         state.hub.dismiss(&state.record);
     }
+}
+
+/// Whether a command reads or changes what replicas have. Whoever looks on counts as one, and may not.
+fn is_for_replicas(spec: &CommandSpec) -> bool {
+    let has = |flag: Flag| spec.flags.contains(&flag);
+    let runs_scripts = spec.group == "scripting" && spec.keys.any();
+    let publishes = matches!(spec.name, "PUBLISH" | "SPUBLISH");
+    has(Flag::Write) || has(Flag::ReadOnly) || runs_scripts || publishes
 }
 
 /// What one is told who has not given the password.

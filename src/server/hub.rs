@@ -19,6 +19,7 @@ use super::latency::Latency;
 use super::notify::Notifier;
 use super::pause::Pause;
 use super::record::{End, Record};
+use super::saves::Saves;
 use super::settings::Settings;
 use super::slowlog::SlowLog;
 use super::stats::Counts;
@@ -39,6 +40,7 @@ pub(crate) struct Hub {
     pub(crate) slowlog: SlowLog,
     pub(crate) latency: Latency,
     pub(crate) pause: Pause,
+    pub(crate) saves: Saves,
     clients: Mutex<BTreeMap<u64, Arc<Record>>>,
     next_client_id: AtomicU64,
     stopwatch: Stopwatch,
@@ -111,12 +113,9 @@ impl Monitors {
         self.is_any.store(!all.is_empty(), Ordering::Relaxed);
     }
 
-    /// Shows all of them a line, but the one who is meant by it.
-    pub(crate) fn show(&self, but: u64, show: impl Fn(&Record)) {
-        let all = self.all.lock();
-        all.iter()
-            .filter(|monitor| monitor.id != but)
-            .for_each(|monitor| show(monitor));
+    /// Shows all of them a line.
+    pub(crate) fn show(&self, show: impl Fn(&Record)) {
+        self.all.lock().iter().for_each(|monitor| show(monitor));
     }
 }
 
@@ -125,7 +124,9 @@ impl Hub {
         let run_id = (0..3)
             .map(|_| format!("{:016x}", entropy()))
             .collect::<String>();
+        let opened_s = db.time_ms().unwrap_or_default() / 1000;
         Arc::new(Self {
+            saves: Saves::new(opened_s),
             db,
             settings,
             channels: Channels::new(entropy()),
@@ -191,6 +192,12 @@ impl Hub {
                 evicted: stats.evicted_keys,
             };
         }
+    }
+
+    /// When the file was last compacted, or the server began, in seconds since the Unix epoch.
+    pub(crate) fn last_save_s(&self) -> u64 {
+        let finished = self.db.engine().compactions();
+        self.saves.last_unix_s(finished, self.unix_ms() / 1000)
     }
 
     /// A record for one more connection; `None` if there are too many.
@@ -280,6 +287,7 @@ impl Hub {
         let now_ms = self.now_ms();
         self.counts.sample(now_ms);
         let _peak = self.measure();
+        self.last_save_s();
         let timeout_ms = self
             .settings
             .timeout_s

@@ -35,6 +35,7 @@ mod monitor;
 mod notify;
 mod pause;
 mod record;
+mod saves;
 mod settings;
 mod slowlog;
 mod stats;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -23,7 +23,6 @@ pub(crate) struct Counts {
     pub(crate) errors: AtomicU64,
     /// Commands in the last second that was looked at.
     pub(crate) commands_per_second: AtomicU64,
-    pub(crate) unix_of_last_save_s: AtomicI64,
     last_sample: Mutex<(u64, u64)>,
     by_command: RwLock<BTreeMap<&'static str, Arc<CommandCounts>>>,
     by_error: Mutex<BTreeMap<String, u64>>,

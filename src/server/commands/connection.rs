@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Call, Run, refuse};
+use super::{Call, Run, refuse, wrong_words};
 use crate::command::args::printable;
 use crate::command::reply::Reply;
 use crate::error::{CommandError, Error};
@@ -15,7 +15,7 @@ use crate::server::record::{End, Names, Record, Unblock};
 
 /// What one is told who says HELLO without the password.
 pub(in crate::server) const NO_AUTH_HELLO: &str = "NOAUTH HELLO must be called with the client already \
-    authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
+    authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client \
     and select the RESP protocol version at the same time";
 
 /// The version of Redis whose commands these are: what clients ask for to know what they may send.
@@ -234,7 +234,8 @@ impl Call<'_> {
             3 => Paused::All,
             4 if self.args.is(3, "ALL") => Paused::All,
             4 if self.args.is(3, "WRITE") => Paused::Writes,
-            _ => return Err(CommandError::Syntax.into()),
+            4 => return Err(refuse("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+            _ => return Err(wrong_words(self.args)),
         };
         let millis = self
             .args
@@ -257,7 +258,7 @@ impl Call<'_> {
                     "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
                 ));
             }
-            _ => return Err(CommandError::WrongArity("client|unblock".into()).into()),
+            _ => return Err(wrong_words(self.args)),
         };
         let id = u64::try_from(self.args.int(2)?).unwrap_or(0);
         let client = self.state.hub.client(id);

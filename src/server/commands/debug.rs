@@ -154,7 +154,7 @@ impl Call<'_> {
     fn sleep(&self, seconds: &[u8]) -> Reply {
         let seconds = crate::value::number::strtod(seconds).map_or(0.0, |(seconds, _)| seconds);
         let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        self.state.answer_after(time, Reply::ok())
+        self.state.answer_after(Some(time), Reply::ok())
     }
 
     fn object(&self, key: &[u8]) -> Result<Reply, Error> {

@@ -265,12 +265,7 @@ impl<'a> Page<'a> {
 
     fn persistence(&mut self) {
         let file = self.stats.file.clone();
-        let saved_s = self.hub.counts.unix_of_last_save_s.load(Ordering::Relaxed);
-        let began_s = (self.hub.unix_ms() / 1000).saturating_sub(self.hub.now_ms() / 1000);
-        let saved_s = match saved_s {
-            0 => i64::try_from(began_s).unwrap_or(0),
-            saved_s => saved_s,
-        };
+        let saved_s = self.hub.last_save_s();
         self.zeros(&[
             "loading",
             "async_loading",
@@ -282,7 +277,8 @@ impl<'a> Page<'a> {
         self.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
         let frames = file.as_ref().map_or(0, |file| file.log.frames);
         self.field("rdb_changes_since_last_save", frames);
-        self.field("rdb_bgsave_in_progress", 0);
+        let is_saving = u8::from(self.hub.saves.is_under_way());
+        self.field("rdb_bgsave_in_progress", is_saving);
         self.field("rdb_last_save_time", saved_s);
         let has_failed = file
             .as_ref()
@@ -299,7 +295,8 @@ impl<'a> Page<'a> {
             "rdb_last_load_keys_loaded",
         ]);
         self.field("aof_enabled", u8::from(file.is_some()));
-        self.zeros(&["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+        self.field("aof_rewrite_in_progress", is_saving);
+        self.field("aof_rewrite_scheduled", 0);
         self.field("aof_last_rewrite_time_sec", -1);
         self.field("aof_current_rewrite_time_sec", -1);
         self.field("aof_last_bgrewrite_status", compacted);
