@@ -249,11 +249,6 @@ impl Hub {
         });
     }
 
-    /// Whether the server ends.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stop.borrow().is_some()
-    }
-
     /// Waits until the server is to end.
     pub(crate) async fn stopped(&self) -> Stop {
         let mut stop = self.stop.subscribe();

@@ -110,9 +110,9 @@ fn human(bytes: u64) -> String {
         |by: u32, unit: &str| format!("{:.2}{unit}", bytes as f64 / 1024_f64.powi(by as i32));
     match bytes {
         0..1024 => format!("{bytes}B"),
-        0..0x10_0000 => scaled(1, "K"),
-        0..0x4000_0000 => scaled(2, "M"),
-        0..0x100_0000_0000 => scaled(3, "G"),
+        1024..0x10_0000 => scaled(1, "K"),
+        0x10_0000..0x4000_0000 => scaled(2, "M"),
+        0x4000_0000..0x100_0000_0000 => scaled(3, "G"),
         _ => scaled(4, "T"),
     }
 }
