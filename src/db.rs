@@ -33,6 +33,7 @@ pub use activity::{
     Rolling, Streak, TopStreak, User, UserId, Users, Window,
 };
 pub use blocking::Blocked;
+#[cfg(feature = "server")]
 pub(crate) use session::Way;
 pub use session::{Outcome, Session};
 
@@ -404,9 +405,9 @@ impl Db {
     /// The changes that are committed from now on, of keys that match a pattern as `PSUBSCRIBE` does,
     /// in every database. A branch does not inherit it.
     ///
-    /// A change is an effect: what became of a key, with the values. The names of Redis's keyspace events
-    /// are derived from it, with the differences that [`Change::events`](crate::Change::events) lists. The
-    /// order is that of the log, by LSN; all changes of a command or transaction have one LSN and come
+    /// A change is an effect: what became of a key, with the values. With it come the keyspace events that Redis
+    /// would publish ([`Change::events`](crate::Change::events)). The order is that of the log, by LSN; all
+    /// changes of a command or transaction have one LSN and come
     /// together. What is in the database already is not told: to have that too, subscribe, take a
     /// [`snapshot`](Self::snapshot), and skip the changes before its [`lsn`](crate::Snapshot::lsn).
     ///
@@ -426,7 +427,8 @@ impl Db {
     /// db.set("page:1", "..")?;
     /// db.del("user:1")?;
     /// let change = users.recv()?;
-    /// assert_eq!((change.key(), change.events()), (&b"user:1"[..], &["set"][..]));
+    /// assert_eq!(change.key(), b"user:1");
+    /// assert_eq!(change.events(), ["set"]);
     /// assert_eq!(users.recv()?.events(), ["del"]);
     /// assert!(users.try_recv()?.is_none());
     /// # Ok::<(), Error>(())
@@ -496,19 +498,55 @@ impl Db {
         self.engine().transaction(self.database, body)
     }
 
-    /// Moves a manual clock forward, removes what has expired, and ends the waits whose timeout has passed.
+    /// Moves a manual clock forward, removes what has expired, ends the waits whose timeout has passed, and
+    /// brings a file to the disk as often as its [`Ack`] class asks. A compaction that has become due is started and
+    /// not waited for.
     ///
     /// # Errors
     /// A refusal if the database's clock moves by itself; nothing is changed.
     pub fn advance(&self, by: Duration) -> Result<(), Error> {
         if !self.engine().clock.advance(by) {
-            let text = "ERR the clock of this database moves by itself";
-            return Err(CommandError::Other(text.into()).into());
+            return Err(clock_refusal());
         }
-        self.engine().expire_all();
-        self.engine().end_waits_due();
+        self.engine().time_was_moved();
         Ok(())
     }
+
+    /// Sets a manual clock, in milliseconds since the Unix epoch. Forward it is as [`advance`](Self::advance).
+    ///
+    /// Back, deadlines stay what they are: keys live longer by as much, waits take longer, `TIME` answers the
+    /// earlier time. What has expired and was removed does not come back. Times in a file's log never go
+    /// back: it keeps the latest until the clock has passed that again.
+    ///
+    /// ```
+    /// # use nacredb::{Db, ManualClock, Ttl, prelude::*};
+    /// # use std::sync::Arc;
+    /// let db = Db::builder().clock(Arc::new(ManualClock::new(5_000))).open_in_memory();
+    /// db.set("k", "v")?;
+    /// db.expire_at_ms("k", 9_000)?;
+    /// db.set_time_ms(1_000)?;
+    /// assert_eq!(db.ttl_ms("k")?, Ttl::Ms(8_000));
+    /// db.set_time_ms(9_001)?;
+    /// assert_eq!(db.get("k")?, None);
+    /// db.set_time_ms(1_000)?;
+    /// assert_eq!(db.get("k")?, None);
+    /// # Ok::<(), nacredb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub fn set_time_ms(&self, now_ms: u64) -> Result<(), Error> {
+        if !self.engine().clock.set(now_ms) {
+            return Err(clock_refusal());
+        }
+        self.engine().time_was_moved();
+        Ok(())
+    }
+}
+
+fn clock_refusal() -> Error {
+    let text = "ERR the clock of this database moves by itself";
+    CommandError::Other(text.into()).into()
 }
 
 impl RunRead for Db {

@@ -13,7 +13,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("effect", &["error", "sys"]),
     ("storage", &["error", "sys"]),
     ("keyspace", &["error", "ds", "value", "effect"]),
-    ("command", &["error", "value", "keyspace", "activity"]),
+    ("rdb", &["error", "value"]),
+    (
+        "command",
+        &["error", "value", "keyspace", "activity", "rdb"],
+    ),
     (
         "activity",
         &[
@@ -36,6 +40,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["error", "sys", "value", "command", "db", "resp"],
     ),
     ("inspect", &["error", "effect", "storage"]),
+    (
+        "testing",
+        &["error", "sys", "storage", "command", "engine", "db"],
+    ),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
 

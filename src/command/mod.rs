@@ -11,6 +11,8 @@
 //! 1. An operation names every key it touches in `keys()`.
 //! 2. It checks everything before its first mutation; no `?` follows one.
 //! 3. Its errors print Redis's exact text.
+//! 4. It names each change before it makes it, as Redis's keyspace event does (`WriteTx::event`); removals,
+//!    moves and copies of whole keys name themselves.
 
 pub(crate) mod activity;
 pub(crate) mod activity_select;
@@ -23,6 +25,7 @@ pub(crate) mod bitmap_op_count;
 pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
 pub(crate) mod connection;
+pub(crate) mod dump;
 pub(crate) mod expire;
 pub(crate) mod geo;
 pub(crate) mod geo_search;
@@ -112,6 +115,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     set_join::COMMANDS,
     set_scan::COMMANDS,
     key::COMMANDS,
+    dump::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,

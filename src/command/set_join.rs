@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, WriteTx};
+use crate::keyspace::{Event, ReadTx, Rules, WriteTx};
 use crate::value::SetValue;
 use crate::value::number::parse_i64;
 use crate::value::set_ops::{difference_of, intersect, subtract, union_of, unite};
@@ -264,7 +264,12 @@ impl WriteCommand for Store<'_> {
         if bytes > Rules::WRITTEN_BYTES_MAX {
             return Err(CommandError::StringTooLong);
         }
-        tx.set_store(to, result);
+        let event = match self.op {
+            Op::Inter => Event::SInterStore,
+            Op::Union => Event::SUnionStore,
+            Op::Diff => Event::SDiffStore,
+        };
+        tx.set_store(to, result, event);
         Ok(len)
     }
 }

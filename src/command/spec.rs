@@ -31,6 +31,7 @@ pub(crate) enum Flag {
     NoMulti,
     /// Has to do with channels.
     PubSub,
+    /// Not shown to those who look on.
     SkipMonitor,
     NoAsyncLoading,
     /// May have no keys at all.

@@ -374,8 +374,15 @@ const GARBAGE: [&[u8]; 58] = [
     b"2",
 ];
 
+/// What an example that is to be read calls `payload`.
+const PAYLOAD: &[u8] = b"\x00\xc0\x0a\x0a\x00\x6e\x9f\x57\x45\x0e\xae\x63\xbb";
+
 fn example(spec: &CommandSpec) -> Vec<Vec<u8>> {
-    spec.example.split(' ').map(|word| word.into()).collect()
+    let words = spec.example.split(' ').map(|word| match word {
+        "payload" => PAYLOAD,
+        word => word.as_bytes(),
+    });
+    words.map(<[u8]>::to_vec).collect()
 }
 
 fn shown(words: &[Vec<u8>]) -> String {

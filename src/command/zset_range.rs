@@ -14,7 +14,7 @@ use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::zset::{SCORES, lex_bound, score_bound, score_reply};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, WriteTx, ZeroSigns};
+use crate::keyspace::{Event, ReadTx, Rules, WriteTx, ZeroSigns};
 use crate::value::ZSetValue;
 use crate::value::zset::{LexBound, ScoreBound};
 
@@ -159,6 +159,17 @@ pub struct ZRange<'a> {
     ends: Ends<'a>,
     reversed: bool,
     limit: Option<(i64, i64)>,
+}
+
+impl ZRange<'_> {
+    /// What Redis calls the removal of such a range.
+    pub(super) fn removal_event(&self) -> Event {
+        match self.ends {
+            Ends::Ranks(..) => Event::ZRemRangeByRank,
+            Ends::Scores(..) => Event::ZRemRangeByScore,
+            Ends::Members(..) => Event::ZRemRangeByLex,
+        }
+    }
 }
 
 impl<'a> ZRange<'a> {
@@ -447,12 +458,13 @@ impl Copied {
         &self,
         tx: &mut WriteTx<'_>,
         key: &[u8],
+        event: Event,
     ) -> Result<u64, CommandError> {
         let signs = match self.is_short(tx.rules) {
             true => ZeroSigns::OfLong,
             false => ZeroSigns::All,
         };
-        self.store(tx, key, signs)
+        self.store(tx, key, signs, event)
     }
 
     /// Lets `key` hold these and nothing else; without any it is removed. Answers how many they are.
@@ -464,13 +476,14 @@ impl Copied {
         tx: &mut WriteTx<'_>,
         key: &[u8],
         signs: ZeroSigns,
+        event: Event,
     ) -> Result<u64, CommandError> {
         // A score, a length and a tag beside each.
         let bytes = self.bytes.len() as u64 + self.ends.len() as u64 * 24;
         if bytes > Rules::WRITTEN_BYTES_MAX {
             return Err(CommandError::StringTooLong);
         }
-        tx.zset_replace(key, &self.items(), signs);
+        tx.zset_replace(key, &self.items(), signs, event);
         Ok(self.ends.len() as u64)
     }
 }
@@ -507,7 +520,7 @@ impl WriteCommand for Store<'_> {
             Ends::Ranks(..) if is_long => ZeroSigns::All,
             Ends::Ranks(..) | Ends::Scores(..) | Ends::Members(..) => ZeroSigns::OfLong,
         };
-        found.store(tx, self.to, signs)
+        found.store(tx, self.to, signs, Event::ZRangeStore)
     }
 }
 

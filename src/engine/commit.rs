@@ -225,6 +225,8 @@ impl Engine {
     pub(crate) fn new_batch(&self) -> Batch {
         let mut batch = Batch::new(self.log().is_some() || self.observers.any());
         if batch.recording {
+            batch.is_observed = self.observers.any();
+            batch.says_events = self.observers.has_feeds();
             batch.bytes = BUFFER.take();
             batch.bytes.clear();
         }

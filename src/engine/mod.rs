@@ -8,6 +8,7 @@ pub(crate) mod background;
 pub(crate) mod change;
 pub(crate) mod commit;
 pub(crate) mod compactor;
+pub(crate) mod diff;
 pub(crate) mod evict;
 pub(crate) mod expirer;
 pub(crate) mod feed;
@@ -32,7 +33,7 @@ use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use self::background::Background;
+use self::background::{Background, Job};
 use self::compactor::Compactor;
 use self::feed::Feeds;
 use self::gate::Gate;
@@ -47,7 +48,7 @@ use crate::error::StorageError;
 use crate::keyspace::{Layout, Rules, Shard, ShardSource};
 use crate::storage::backend::Storage;
 use crate::storage::{self, Log, OpenOptions, OpenReport, Stamp, Store};
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, Stopwatch};
 use crate::sys::fork::process_token;
 use crate::sys::reclaim::drop_elsewhere;
 use crate::sys::rng::{Rng, entropy};
@@ -66,6 +67,7 @@ pub(crate) struct Engine {
     pub(crate) layout: Layout,
     pub(crate) slots: Box<[CachePadded<Mutex<Slot>>]>,
     pub(crate) clock: Arc<dyn Clock>,
+    started: Stopwatch,
     pub(crate) rules: Rules,
     pub(crate) rng: Rng,
     pub(crate) gate: Gate,
@@ -148,6 +150,7 @@ impl Engine {
             slots,
             memory,
             clock: Arc::clone(&options.clock),
+            started: Stopwatch::start(),
             rules: options.rules,
             rng,
             gate: Gate::default(),
@@ -190,14 +193,47 @@ impl Engine {
             Ack::Buffered(_) => storage::Ack::Buffered,
         };
         self.syncer.notice();
-        log.commit(end_lsn, ack)
-            .map_err(|error| unconfirmed(end_lsn, error))
+        log.commit(end_lsn, ack).map_err(|error| {
+            self.ask_to_heal(log);
+            unconfirmed(end_lsn, error)
+        })
     }
 
     /// Waits until everything so far is on disk.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.check_readable()?;
-        self.log().map_or(Ok(()), Log::sync)
+        let Some(log) = self.log() else { return Ok(()) };
+        log.sync().inspect_err(|_| self.ask_to_heal(log))
+    }
+
+    /// After a call of the log failed: lets the background thread heal, if that is what it takes.
+    #[cold]
+    fn ask_to_heal(&self, log: &Log) {
+        if log.needs_heal() {
+            self.background.ask(Job::Compact);
+        }
+    }
+
+    /// The milliseconds that syncs and back-off are measured in: those of a clock that only moves when told,
+    /// else those since the start, for the clock of the system may jump.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        if self.clock.runs_by_itself() {
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        } else {
+            self.clock.now_ms()
+        }
+    }
+
+    /// Does what is due after somebody has moved the clock. What only removes memory is done as far as it
+    /// can be; failures of the file are remembered by the log.
+    pub(crate) fn time_was_moved(&self) {
+        self.expire_all();
+        self.end_waits_due();
+        self.feeds.time_was_moved();
+        self.sync_if_due();
+        if self.background.is_running() {
+            self.background.look();
+        }
     }
 
     /// The time and fresh random bytes, for whatever starts a new lineage of the file.

@@ -12,10 +12,8 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 
 use super::Engine;
-use super::background::Job;
 use super::options::Ack;
 use crate::error::StorageError;
-use crate::sys::clock::Stopwatch;
 use crate::sys::thread;
 
 /// How often the thread looks while there is something to sync, at most.
@@ -100,8 +98,11 @@ pub(crate) fn sync_interval_ms(ack: Ack) -> Option<u64> {
 }
 
 impl Engine {
-    /// Starts the threads.
+    /// Starts the threads; none where the clock moves only when told.
     pub(crate) fn start_syncer(&self) -> Result<(), StorageError> {
+        if !self.clock.runs_by_itself() {
+            return Ok(());
+        }
         self.start_one("nacre-sync", run_sync)?;
         if let Ack::Buffered(_) = self.ack {
             self.start_one("nacre-flush", run_flush)?;
@@ -123,6 +124,15 @@ impl Engine {
         Ok(())
     }
 
+    /// What the threads do at a time: brings the log to the file, and to the disk if that is due.
+    pub(crate) fn sync_if_due(&self) {
+        let Some(log) = self.log() else { return };
+        // The log remembers what went wrong and tells the writers; here only the heal is started.
+        if log.tick(self.uptime_ms()).is_err() {
+            self.ask_to_heal(log);
+        }
+    }
+
     /// Ends the threads and waits for them.
     pub(crate) fn stop_syncer(&self) {
         let running = std::mem::take(&mut *self.syncer.running.lock());
@@ -136,7 +146,6 @@ impl Engine {
 
 fn run_sync(engine: &Engine, stopped: &Receiver<()>) {
     let Some(log) = engine.log() else { return };
-    let uptime = Stopwatch::start();
     let done = || {
         let reached = match engine.ack {
             Ack::No => log.written_lsn(),
@@ -149,11 +158,7 @@ fn run_sync(engine: &Engine, stopped: &Receiver<()>) {
         if let Ok(()) | Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(LOOK) {
             return;
         }
-        let uptime_ms = u64::try_from(uptime.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // The log remembers what went wrong and tells the writers; here only the heal is started.
-        if log.tick(uptime_ms).is_err() && log.needs_heal() {
-            engine.background.ask(Job::Compact);
-        }
+        engine.sync_if_due();
     }
 }
 

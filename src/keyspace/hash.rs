@@ -216,6 +216,7 @@ impl<'a> WriteTx<'a> {
             self.because(Cause::Expired, |tx| {
                 tx.batch.record(&Effect::KeyRemove { key })
             });
+            self.batch.arrives = true;
         }
         for pairs in pieces(pairs, 2, EFFECT_BYTES_MAX, |word| word.len()) {
             let pairs = Items::new(pairs);

@@ -95,6 +95,7 @@ impl WriteTx<'_> {
         if remove_from {
             table.remove(hash, from);
         }
+        self.notice_before(to_database, to);
         let payload = match &payload {
             Ok(bytes) => NewPayload::Inline(bytes.as_slice()),
             Err(value) => NewPayload::Large(value.clone()),
@@ -138,6 +139,7 @@ impl WriteTx<'_> {
             }
             None => {}
         }
+        self.batch.arrives = true;
         let mut value = fresh();
         let result = edit(&mut value);
         let (table, hash) = self.at(key);

@@ -25,6 +25,7 @@ impl WriteTx<'_> {
     ) {
         let tag = if raw { tag::STRING_RAW } else { tag::STRING };
         let expires_at_ms_stored = stored(expires_at_ms);
+        self.notice_before(self.batch.database, key);
         let (table, hash) = self.at(key);
         // Two calls, so that the way of an inline value knows of no large ones.
         let old = if value.len() <= INLINE_VALUE_MAX {
@@ -87,6 +88,7 @@ impl WriteTx<'_> {
                 let payload = NewPayload::Large(Value::String(string));
                 table.insert(hash, key, tag::STRING_RAW, stored(None), payload);
             }
+            self.batch.arrives = true;
             self.batch
                 .record(&Effect::StringWrite { key, offset, bytes });
             return;

@@ -77,6 +77,7 @@ impl Shape {
     pub(crate) const PLAIN: Self = Self(&Plain);
 
     /// Writes an answer of this shape.
+    #[cfg(feature = "server")]
     pub(crate) fn write(self, out: &mut Vec<u8>, reply: &Reply, protocol: Protocol) {
         write_form(out, self.0, reply, protocol);
     }

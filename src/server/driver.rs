@@ -260,10 +260,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if step == Step::Done {
             let state = &self.client.state;
-            state
-                .record
-                .active_ms
-                .store(state.hub.now_ms(), Ordering::Relaxed);
+            let active_ns = began_ns.unwrap_or_else(|| state.hub.now_ns());
+            let active_ms = active_ns / 1_000_000;
+            state.record.active_ms.store(active_ms, Ordering::Relaxed);
             self.client.end_batch();
         }
         step

@@ -84,8 +84,14 @@ impl Counts {
     /// Every command that was called or refused, by name.
     pub(crate) fn commands_by_name(&self) -> Vec<(&'static str, Arc<CommandCounts>)> {
         let by_command = self.by_command.read();
+        let is_counted = |counts: &CommandCounts| {
+            let all =
+                counts.calls.load(Ordering::Relaxed) + counts.rejected.load(Ordering::Relaxed);
+            all > 0
+        };
         by_command
             .iter()
+            .filter(|(_, counts)| is_counted(counts))
             .map(|(name, counts)| (*name, Arc::clone(counts)))
             .collect()
     }
@@ -99,7 +105,7 @@ impl Counts {
             .collect()
     }
 
-    /// Sets everything to zero.
+    /// Sets everything to zero. What connections have counted and not added yet is added afterwards.
     pub(crate) fn reset(&self) {
         let counts = [
             &self.connections,
@@ -109,10 +115,17 @@ impl Counts {
             &self.output_bytes,
             &self.errors,
         ];
-        counts
-            .iter()
-            .for_each(|count| count.store(0, Ordering::Relaxed));
-        self.by_command.write().clear();
+        let zero = |count: &AtomicU64| count.store(0, Ordering::Relaxed);
+        counts.into_iter().for_each(zero);
+        for command in self.by_command.read().values() {
+            let counts = [
+                &command.calls,
+                &command.nanos,
+                &command.rejected,
+                &command.failed,
+            ];
+            counts.into_iter().chain(&command.buckets).for_each(zero);
+        }
         self.by_error.lock().clear();
         *self.last_sample.lock() = (0, 0);
     }
@@ -138,7 +151,12 @@ pub(crate) struct Tally {
     nanos: u64,
     failed: u64,
     buckets: [u32; BUCKETS],
+    /// The server's counts of commands that were used before, so that they need not be looked for.
+    known: Vec<(&'static str, Arc<CommandCounts>)>,
 }
+
+/// Most commands whose counts a connection remembers.
+const KNOWN_MAX: usize = 8;
 
 impl Default for Tally {
     fn default() -> Self {
@@ -148,6 +166,7 @@ impl Default for Tally {
             nanos: 0,
             failed: 0,
             buckets: [0; BUCKETS],
+            known: Vec::new(),
         }
     }
 }
@@ -177,7 +196,18 @@ impl Tally {
         if self.calls == 0 {
             return;
         }
-        let command = counts.command(self.name);
+        let is_it = |known: &&(&'static str, Arc<CommandCounts>)| std::ptr::eq(known.0, self.name);
+        let command = match self.known.iter().find(is_it) {
+            Some((_, command)) => command,
+            None => {
+                if self.known.len() == KNOWN_MAX {
+                    self.known.clear();
+                }
+                self.known.push((self.name, counts.command(self.name)));
+                let at = self.known.len() - 1;
+                &self.known[at].1
+            }
+        };
         counts.commands.fetch_add(self.calls, Ordering::Relaxed);
         command.calls.fetch_add(self.calls, Ordering::Relaxed);
         command.nanos.fetch_add(self.nanos, Ordering::Relaxed);

@@ -34,7 +34,7 @@ pub(crate) use crate::ds::partial_sort::partial_sort;
 pub(crate) use hash::HashValue;
 pub(crate) use list::ListValue;
 pub(crate) use set::SetValue;
-pub(crate) use string::{BitOp, Filter, Plan, StringValue};
+pub(crate) use string::{BitOp, Filter, Plan, StringValue, first_difference};
 pub(crate) use zset::ZSetValue;
 
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.

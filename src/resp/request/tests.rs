@@ -299,3 +299,18 @@ fn bytes_move_less_than_they_came() {
     assert_eq!(found, 10_000);
     assert!(parser.buffer.capacity() < 1 << 14);
 }
+
+#[test]
+fn a_long_rest_does_not_move_for_a_short_request() {
+    let request = b"*1\r\n$4\r\nPING\r\n";
+    let mut parser = RequestParser::new();
+    parser.feed(&request.repeat(1000));
+    for done in 1..=500 {
+        assert!(parser.next().unwrap().is_some());
+        let moved = parser.start;
+        parser.spare(0);
+        let is_half = done == 500;
+        assert_eq!(parser.start == 0, is_half, "after {done}, from {moved}");
+    }
+    assert_eq!(parser.buffered_bytes(), 500 * request.len());
+}
