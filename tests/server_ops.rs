@@ -234,6 +234,26 @@ fn much_may_be_sent_before_anything_is_read() {
 }
 
 #[test]
+fn what_was_sent_before_the_end_is_run() {
+    let server = serve();
+    let mut other = Socket::tcp(&server);
+    let value = "x".repeat(100_000);
+    other.ask(&format!("SET large {value}"));
+    for n in 0..20 {
+        // Many short requests with long answers, which nobody reads, and a write behind them.
+        let mut client = Socket::tcp(&server);
+        client.ask("PING");
+        let mut lines = b"GET large\r\n".repeat(60);
+        lines.extend_from_slice(format!("SET done {n}\r\n").as_bytes());
+        client.send(&lines);
+        client.end_writing();
+        until("the end of the client", || server.client_count() == 1);
+        let length = n.to_string().len();
+        assert_eq!(other.ask("GET done"), format!("${length}\\r\\n{n}\\r\\n"));
+    }
+}
+
+#[test]
 fn protocol_errors_are_those_of_redis() {
     let Some(redis) = Redis::start(&[]) else {
         return;

@@ -54,6 +54,8 @@ struct Driver<S> {
     /// No more requests are run; the connection ends when the answers are sent.
     closes: bool,
     is_known: bool,
+    /// Requests may be left that are whole: they are run before it is looked whether the client is gone.
+    is_behind: bool,
 }
 
 /// A command that waits for the end of a pause.
@@ -89,6 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             paused: None,
             closes: false,
             is_known: false,
+            is_behind: false,
         }
     }
 
@@ -212,6 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let mut step = Step::Nothing;
         let mut began_ns = None;
+        self.is_behind = false;
         loop {
             let request = match self.parser.next() {
                 Ok(Some(request)) => request,
@@ -255,6 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.parser.set_authenticated(is_authenticated);
             }
             if self.out.len() - self.sent >= SEND_BYTES {
+                self.is_behind = true;
                 break;
             }
         }
@@ -316,7 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads what came.
     fn read(&mut self, context: &mut Context<'_>) -> Step {
-        if self.closes {
+        if self.closes || self.is_behind {
             return Step::Nothing;
         }
         let buffered = self.parser.buffered_bytes();
