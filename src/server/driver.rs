@@ -42,8 +42,9 @@ pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, client: C
 }
 
 struct Driver<S> {
-    stream: S,
+    // Dropped before the stream: whoever sees the end of the socket finds the connection gone.
     client: Client,
+    stream: S,
     parser: RequestParser,
     out: Vec<u8>,
     /// How much of `out` was sent.
