@@ -206,17 +206,11 @@ fn a_save_is_a_compaction_and_one_at_a_time() {
     assert!(client.ask("LASTSAVE").len() >= 10);
 
     // SAVE lets others work.
+    until("the end of all saves", || client.ask("SAVE") == "+OK\\r\\n");
     let pause = db.pause_compaction();
-    until("a save that waits", || {
-        let id = client.id();
-        client.say("SAVE");
-        let list = other.ask(&format!("CLIENT LIST ID {id}"));
-        if list.contains("cmd=save") || list.contains("flags=b") {
-            return true;
-        }
-        client.hear();
-        false
-    });
+    let id = client.id();
+    client.say("SAVE");
+    until_blocked(&mut other, &id);
     assert_eq!(other.ask("SET k w"), "+OK\\r\\n");
     drop(pause);
     assert_eq!(client.hear(), "+OK\\r\\n");
