@@ -56,6 +56,7 @@ pub use local::LocalConnection;
 
 use crate::db::Db;
 use crate::error::{Error, StorageError};
+use crate::sys::net::widen_queue;
 
 /// How a server is started. Made by [`Server::builder`].
 #[derive(Debug)]
@@ -147,6 +148,7 @@ impl ServerBuilder {
             let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
             let listener = TcpListener::bind(&addresses[..])?;
             listener.set_nonblocking(true)?;
+            widen_queue(&listener)?;
             listeners.push(listener);
         }
         let addresses = listeners

@@ -5,6 +5,8 @@
 
 pub(crate) mod clock;
 pub(crate) mod fork;
+#[cfg(feature = "server")]
+pub(crate) mod net;
 pub(crate) mod reclaim;
 pub(crate) mod rng;
 pub(crate) mod thread;
