@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::channels::protocol_of;
+use super::cluster;
 use super::commands::{self, Call};
 use super::hub::Hub;
 use super::monitor;
@@ -70,6 +71,15 @@ pub(crate) struct Waiting {
     what: What,
 }
 
+/// Where a command waits that has to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// On the caller's thread.
+    Here,
+    /// In a future.
+    Later,
+}
+
 enum What {
     /// For something to take.
     Take(Blocked<Reply>),
@@ -92,6 +102,14 @@ impl Waiting {
                 taken.map(|taken| Ok(taken?.unwrap_or(Reply::Nil)))
             }
             What::Answer(later) => later.as_mut().poll(context),
+        }
+    }
+
+    /// What it waits to take.
+    pub(super) fn into_blocked(self) -> Option<Blocked<Reply>> {
+        match self.what {
+            What::Take(blocked) => Some(blocked),
+            What::Answer(_) => None,
         }
     }
 
@@ -135,7 +153,7 @@ pub(crate) struct State {
     pub(crate) later: RefCell<Option<Later>>,
     /// Whether the command that runs is one of a transaction's.
     pub(crate) in_exec: Cell<bool>,
-    /// Whether commands wait on the caller's thread: there is no task, and nobody to send messages to.
+    /// Whether commands run on the caller's thread: there is no task, and nobody to send messages to.
     pub(crate) waits_here: bool,
 }
 
@@ -196,6 +214,13 @@ impl Connection for State {
             host,
         })
     }
+
+    fn check(&self, spec: &CommandSpec, words: &[&[u8]]) -> Result<(), CommandError> {
+        match self.hub.settings.is_cluster {
+            true => cluster::check_command(spec, words),
+            false => Ok(()),
+        }
+    }
 }
 
 /// A connection without its socket.
@@ -238,7 +263,7 @@ impl Client {
     /// Runs a command and writes its answer behind `out`. `began_ns` is when the one before it ended, by the
     /// server's stopwatch, and becomes when this one did.
     pub(crate) fn run(&mut self, words: &[&[u8]], began_ns: &mut u64, out: &mut Vec<u8>) -> Next {
-        match self.call(words, began_ns) {
+        match self.call(words, began_ns, Waits::Later) {
             Called::Done(spec, reply) => {
                 if spec.is_some_and(|spec| matches!(spec.name, "PUBLISH" | "SPUBLISH")) {
                     // What it has sent to itself comes before its answer.
@@ -258,7 +283,7 @@ impl Client {
     }
 
     /// Runs a command.
-    pub(super) fn call(&mut self, words: &[&[u8]], began_ns: &mut u64) -> Called {
+    pub(super) fn call(&mut self, words: &[&[u8]], began_ns: &mut u64, waits: Waits) -> Called {
         let spec = match command::check(words) {
             Ok(spec) => spec,
             Err(error) => {
@@ -280,6 +305,9 @@ impl Client {
         };
         if let Err(error) = self.admit(spec, words) {
             self.state.hub.counts.count_rejected(spec.name);
+            if spec.name == "EXEC" {
+                self.session.discard();
+            }
             let error = self.session.refuse_to_queue(error);
             return Called::Done(Some(spec), Err(error));
         }
@@ -304,7 +332,7 @@ impl Client {
         let later = RefCell::new(None);
         let way = Way {
             connection: Some(&self.state),
-            later: (!self.state.waits_here).then_some(&later),
+            later: (waits == Waits::Later).then_some(&later),
         };
         self.state.in_exec.set(spec.name == "EXEC");
         let reply = self.session.run(spec, words, &way);
@@ -319,7 +347,13 @@ impl Client {
                 return Called::Done(Some(spec), reply);
             }
         };
-        self.state.record.is_blocked.store(true, Ordering::Release);
+        if self.state.waits_here {
+            // Nobody can end the wait, and its answer does not come back here.
+            self.tally
+                .count(spec.name, 0, false, &self.state.hub.counts);
+        } else {
+            self.state.record.is_blocked.store(true, Ordering::Release);
+        }
         Called::Waits(Waiting { spec, what })
     }
 
@@ -342,6 +376,9 @@ impl Client {
         let state = &self.state;
         if !state.is_authenticated.get() && !spec.flags.contains(&Flag::NoAuth) {
             return Err(no_auth(words));
+        }
+        if state.hub.settings.is_cluster {
+            cluster::check_slots(spec, words, &self.session)?;
         }
         if state.record.is_listener() && state.protocol() == Protocol::Resp2 {
             let is_allowed = matches!(

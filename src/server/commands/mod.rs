@@ -3,6 +3,7 @@
 //!
 //! To add one: its row there, its function in the file of its family here, and a line in that file's table.
 
+mod cluster;
 mod connection;
 mod pubsub;
 
@@ -31,7 +32,7 @@ pub(super) struct Call<'a> {
 type Run = fn(Call<'_>) -> Result<Reply, Error>;
 
 /// Every family's functions, by the names of their rows.
-static FAMILIES: &[&[(&str, Run)]] = &[connection::COMMANDS, pubsub::COMMANDS];
+static FAMILIES: &[&[(&str, Run)]] = &[connection::COMMANDS, pubsub::COMMANDS, cluster::COMMANDS];
 
 fn find(name: &str) -> Option<Run> {
     static BY_NAME: OnceLock<HashMap<&'static str, Run>> = OnceLock::new();
@@ -63,6 +64,7 @@ mod tests {
             command::connection::COMMANDS,
             command::pubsub::COMMANDS,
             command::admin::COMMANDS,
+            command::cluster::COMMANDS,
         ];
         let rows = rows.into_iter().flatten().map(|spec| spec.name);
         // Containers answer nothing themselves, and their help comes from the table.
