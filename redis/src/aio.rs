@@ -1,9 +1,10 @@
 //! Asynchronous connections: one that runs commands in the caller's task, and redis-rs's own over a pipe.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use nacredb::Outcome;
+use parking_lot::{Mutex, MutexGuard};
 use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
@@ -51,7 +52,7 @@ impl fmt::Debug for AsyncConnection {
 
 impl AsyncConnection {
     fn wire(&self) -> MutexGuard<'_, Wire> {
-        self.wire.lock().unwrap_or_else(PoisonError::into_inner)
+        self.wire.lock()
     }
 
     #[cfg(feature = "bb8")]

@@ -1,10 +1,11 @@
 //! The client: a database, and the connections into it.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use nacredb::Db;
 use nacredb::server::Server;
+use parking_lot::Mutex;
 use redis::{IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo, RedisResult};
 
 use crate::answer::not_served;
@@ -195,11 +196,7 @@ impl Client {
     /// # Errors
     /// An I/O error if there can be no socket.
     pub fn redis_client(&self) -> RedisResult<redis::Client> {
-        let mut socket = self
-            .parts
-            .socket
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut socket = self.parts.socket.lock();
         let opened = match socket.take() {
             Some(opened) => opened,
             None => Socket::open(&self.parts.server)?,

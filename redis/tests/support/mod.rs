@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether there is a redis-server. Where NACRE_REQUIRE_REDIS=1 there has to be.
-pub fn has_redis() -> bool {
+pub(crate) fn has_redis() -> bool {
     let found = Command::new("redis-server")
         .arg("--version")
         .stdout(Stdio::null())
@@ -23,14 +23,14 @@ pub fn has_redis() -> bool {
 }
 
 /// A Redis server. Dropping it ends it.
-pub struct Redis {
+pub(crate) struct Redis {
     server: Child,
-    pub port: u16,
+    pub(crate) port: u16,
     _directory: tempfile::TempDir,
 }
 
 impl Redis {
-    pub fn start(options: &[&str]) -> Self {
+    pub(crate) fn start(options: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let port = free_port();
         let server = Command::new("redis-server")
@@ -53,11 +53,11 @@ impl Redis {
         redis
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    pub fn client(&self) -> redis::Client {
+    pub(crate) fn client(&self) -> redis::Client {
         redis::Client::open(self.url()).expect("the URL is one")
     }
 }
@@ -70,12 +70,12 @@ impl Drop for Redis {
 }
 
 /// A cluster of three primaries.
-pub struct Cluster {
-    pub nodes: Vec<Redis>,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Redis>,
 }
 
 impl Cluster {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let nodes: Vec<Redis> = (0..3)
             .map(|_| Redis::start(&["--cluster-enabled", "yes"]))
             .collect();
@@ -105,7 +105,7 @@ impl Cluster {
         cluster
     }
 
-    pub fn client(&self) -> redis::cluster::ClusterClient {
+    pub(crate) fn client(&self) -> redis::cluster::ClusterClient {
         let urls = self.nodes.iter().map(Redis::url);
         redis::cluster::ClusterClient::new(urls).expect("the URLs are some")
     }
@@ -125,7 +125,7 @@ fn free_port() -> u16 {
     }
 }
 
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
