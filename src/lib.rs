@@ -100,8 +100,9 @@ pub use engine::diff::{
 pub use engine::feed::{FeedLimits, Subscription};
 pub use engine::options::{Ack, CompactionPolicy, EvictionPolicy};
 pub use engine::record::Record;
+pub use engine::settings::Settings;
 pub use engine::snapshot::Snapshot;
-pub use engine::stats::{FileStats, Stats};
+pub use engine::stats::{DatabaseStats, FileStats, Stats};
 pub use engine::transaction::Transaction;
 pub use error::{CommandError, Error, StorageError};
 pub use keyspace::{Event, EventClass, KeyType, Side};

@@ -32,7 +32,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "db",
-        &["error", "sys", "storage", "command", "engine", "activity"],
+        &[
+            "error", "sys", "storage", "command", "engine", "activity", "inspect",
+        ],
     ),
     ("resp", &["error", "value", "command"]),
     (

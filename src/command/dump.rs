@@ -227,7 +227,7 @@ impl WriteCommand for Restore<'_> {
             }
             Object::SortedSet(members) => {
                 let members: Vec<_> = members.iter().map(|(m, score)| (*score, &m[..])).collect();
-                let limits = tx.rules.encoding;
+                let limits = tx.encoding.limits();
                 let is_long = members.len() > limits.zset_listpack_entries
                     || (members.iter()).any(|(_, m)| m.len() > limits.zset_listpack_value_bytes);
                 let signs = match is_long {

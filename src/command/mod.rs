@@ -26,6 +26,8 @@ pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
 pub(crate) mod cluster;
 pub(crate) mod connection;
+#[cfg(feature = "server")]
+pub(crate) mod digest;
 pub(crate) mod dump;
 pub(crate) mod expire;
 pub(crate) mod geo;

@@ -134,7 +134,7 @@ impl WriteCommand for SPopCount<'_> {
             }
             return Ok(chosen);
         }
-        let (hasher, limits) = (tx.layout.hasher(), tx.rules.encoding);
+        let (hasher, limits) = (tx.layout.hasher(), tx.encoding.limits());
         let mut rest = SetValue::new();
         for member in set.sample(staying, tx.random) {
             member.with(|word| rest.insert(hasher, &limits, word));

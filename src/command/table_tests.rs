@@ -18,19 +18,19 @@ use crate::keyspace::{
     Batch, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut, Side,
     WriteTx, effects,
 };
-use crate::value::EncodingLimits;
+use crate::value::{EncodingLimits, EncodingSwitch};
 
 /// Small limits, so that no garbage argument costs memory.
 const RULES: Rules = Rules {
     string_bytes_max: 1 << 16,
     bit_offsets: 1 << 19,
-    encoding: EncodingLimits {
-        hash_listpack_entries: 3,
-        hash_listpack_value_bytes: 8,
-        set_intset_entries: 3,
-        zset_listpack_entries: 3,
-        zset_listpack_value_bytes: 8,
-    },
+};
+const ENCODING: EncodingLimits = EncodingLimits {
+    hash_listpack_entries: 3,
+    hash_listpack_value_bytes: 8,
+    set_intset_entries: 3,
+    zset_listpack_entries: 3,
+    zset_listpack_value_bytes: 8,
 };
 const NOW_MS: u64 = 1_000_000;
 
@@ -206,6 +206,7 @@ impl RecordingHost {
             layout: &self.layout,
             now: &Now::new(&no_clock),
             rules: RULES,
+            encoding: &EncodingSwitch::new(ENCODING),
             random: &random,
             batch: &mut unrecorded,
         };
@@ -266,6 +267,7 @@ impl Host for RecordingHost {
             layout: &self.layout,
             now: &Now::new(&clock),
             rules: &RULES,
+            encoding: &EncodingSwitch::new(ENCODING),
             random: &random,
             database: 0,
         })?)
@@ -283,6 +285,7 @@ impl Host for RecordingHost {
             layout: &self.layout,
             now: &Now::new(&clock),
             rules: RULES,
+            encoding: &EncodingSwitch::new(ENCODING),
             random: &random,
             batch: &mut self.batch.borrow_mut(),
         })?)

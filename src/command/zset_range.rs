@@ -15,8 +15,8 @@ use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::zset::{SCORES, lex_bound, score_bound, score_reply};
 use crate::error::{CommandError, Error};
 use crate::keyspace::{Event, ReadTx, Rules, WriteTx, ZeroSigns};
-use crate::value::ZSetValue;
 use crate::value::zset::{LexBound, ScoreBound};
+use crate::value::{EncodingLimits, ZSetValue};
 
 /// What the rows of reading ranges have in common.
 const READ: CommandSpec = CommandSpec {
@@ -446,8 +446,8 @@ impl Copied {
     }
 
     /// Whether Redis would hold these in a listpack.
-    fn is_short(&self, rules: Rules) -> bool {
-        let (limits, items) = (rules.encoding, self.items());
+    fn is_short(&self, limits: EncodingLimits) -> bool {
+        let items = self.items();
         items.len() <= limits.zset_listpack_entries
             && (items.iter()).all(|(_, member)| member.len() <= limits.zset_listpack_value_bytes)
     }
@@ -460,7 +460,7 @@ impl Copied {
         key: &[u8],
         event: Event,
     ) -> Result<u64, CommandError> {
-        let signs = match self.is_short(tx.rules) {
+        let signs = match self.is_short(tx.encoding.limits()) {
             true => ZeroSigns::OfLong,
             false => ZeroSigns::All,
         };
@@ -515,7 +515,7 @@ impl WriteCommand for Store<'_> {
                 .visit(zset, |member, score| found.push(member, score));
         }
         // Redis knows how many there are going to be only of ranks; otherwise it begins with a listpack.
-        let is_long = found.ends.len() > tx.rules.encoding.zset_listpack_entries;
+        let is_long = found.ends.len() > tx.encoding.limits().zset_listpack_entries;
         let signs = match self.range.ends {
             Ends::Ranks(..) if is_long => ZeroSigns::All,
             Ends::Ranks(..) | Ends::Scores(..) | Ends::Members(..) => ZeroSigns::OfLong,

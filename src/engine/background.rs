@@ -115,7 +115,7 @@ impl Engine {
             return;
         }
         self.end_waits_due();
-        if self.background.tick_is_due() {
+        if self.settings.expires() && self.background.tick_is_due() {
             self.expire_some();
         }
     }

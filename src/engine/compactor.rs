@@ -318,7 +318,7 @@ impl Engine {
 
     /// Whether the file has grown past both knobs of the policy.
     fn has_outgrown(&self, store: &Store) -> bool {
-        let policy = &self.compaction;
+        let policy = self.settings.compaction();
         if policy.growth_percent == 0 {
             return false;
         }
@@ -351,7 +351,7 @@ impl Engine {
             pace: Pace::new(
                 request
                     .bytes_per_second
-                    .or(self.compaction.bytes_per_second),
+                    .or(self.settings.compaction().bytes_per_second),
             ),
             progress: Progress {
                 keys_total: snapshot.key_count(),

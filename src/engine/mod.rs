@@ -19,6 +19,7 @@ pub(crate) mod observe;
 pub(crate) mod options;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod syncer;
@@ -40,8 +41,9 @@ use self::gate::Gate;
 use self::lock::Slot;
 use self::memory::Memory;
 use self::observe::Observers;
-use self::options::{Ack, CompactionPolicy, Options};
+use self::options::{Ack, Options};
 use self::recovery::{Loading, app_bytes};
+use self::settings::Changeable;
 use self::snapshot::Snapshot;
 use self::syncer::Syncer;
 use crate::error::StorageError;
@@ -52,6 +54,7 @@ use crate::sys::clock::{Clock, Stopwatch};
 use crate::sys::fork::process_token;
 use crate::sys::reclaim::drop_elsewhere;
 use crate::sys::rng::{Rng, entropy};
+use crate::value::EncodingSwitch;
 
 /// The handle works.
 const OPEN: u8 = 0;
@@ -77,8 +80,7 @@ pub(crate) struct Engine {
     pub(crate) background: Background,
     pub(crate) syncer: Syncer,
     pub(crate) compactor: Compactor,
-    pub(crate) ack: Ack,
-    pub(crate) compaction: CompactionPolicy,
+    pub(crate) settings: Changeable,
     activity_indexes: bool,
     store: Option<Store>,
     /// The process that opened the file; see [`crate::sys::fork`].
@@ -119,7 +121,7 @@ impl Engine {
         open.threads = options.load_threads;
         open.app = app_bytes(&layout);
         open.limits.sync_interval_ms = syncer::sync_interval_ms(options.ack);
-        let loading = Loading::new(options.rules.encoding);
+        let loading = Loading::new(options.encoding);
         let (store, report) = Store::open(storage, name, &open, &loading)?;
         let (layout, shards) = loading.finish()?;
         let engine = Self::assemble(options, layout, shards, rng, Some(store));
@@ -159,8 +161,7 @@ impl Engine {
             background: Background::new(),
             syncer: Syncer::new(),
             compactor: Compactor::new(),
-            ack: options.ack,
-            compaction: options.compaction,
+            settings: Changeable::new(options),
             activity_indexes: options.activity_indexes,
             store,
             process: process_token(),
@@ -186,7 +187,7 @@ impl Engine {
     #[inline]
     pub(crate) fn acknowledge(&self, end_lsn: u64) -> Result<(), StorageError> {
         let Some(log) = self.log() else { return Ok(()) };
-        let ack = match self.ack {
+        let ack = match self.settings.ack() {
             Ack::Always => storage::Ack::Always,
             Ack::EverySec => storage::Ack::EverySec,
             Ack::No => storage::Ack::No,
@@ -330,6 +331,7 @@ impl Engine {
             activities,
             self.layout.clone(),
             self.rules,
+            EncodingSwitch::new(self.settings.encoding.limits()),
             self.clock.now_ms(),
             lsn,
         ))

@@ -26,6 +26,8 @@ const SLEEP: Duration = Duration::from_secs(1);
 pub(crate) struct Syncer {
     sync: Bell,
     flush: Bell,
+    /// Whether the second thread was started.
+    flushes: AtomicBool,
     running: Mutex<Vec<(Sender<()>, JoinHandle<()>)>>,
 }
 
@@ -58,6 +60,15 @@ impl Bell {
         }
     }
 
+    /// Waits for [`wake`](Syncer::wake) alone, but not for long; says whether the thread is to end.
+    fn sleep(&self, stopped: &Receiver<()>, longest: Duration) -> bool {
+        crossbeam::channel::select! {
+            recv(self.woken) -> _ => false,
+            recv(stopped) -> _ => true,
+            default(longest) => false,
+        }
+    }
+
     /// Waits while nothing is left to do, but not for long; ends early when woken or stopped.
     fn rest(&self, done: impl Fn() -> bool, stopped: &Receiver<()>, longest: Duration) {
         self.idle.store(true, Ordering::SeqCst);
@@ -77,7 +88,16 @@ impl Syncer {
         Self {
             sync: Bell::new(),
             flush: Bell::new(),
+            flushes: AtomicBool::new(false),
             running: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Wakes both, whatever they do.
+    fn wake(&self) {
+        for bell in [&self.sync, &self.flush] {
+            // Full means that it was woken already.
+            let _woken = bell.wake.try_send(());
         }
     }
 
@@ -104,8 +124,28 @@ impl Engine {
             return Ok(());
         }
         self.start_one("nacre-sync", run_sync)?;
-        if let Ack::Buffered(_) = self.ack {
-            self.start_one("nacre-flush", run_flush)?;
+        self.start_flush()
+    }
+
+    /// Starts the thread for what is acknowledged from memory, if that is done and it does not run.
+    fn start_flush(&self) -> Result<(), StorageError> {
+        if !matches!(self.settings.ack(), Ack::Buffered(_))
+            || self.syncer.flushes.swap(true, Ordering::Relaxed)
+        {
+            return Ok(());
+        }
+        self.start_one("nacre-flush", run_flush)
+            .inspect_err(|_not_started| self.syncer.flushes.store(false, Ordering::Relaxed))
+    }
+
+    /// Follows a change of the ack class: what is acknowledged from here on is what the new one promises.
+    pub(super) fn follow_ack(&self) -> Result<(), StorageError> {
+        let Some(log) = self.log() else { return Ok(()) };
+        let has_threads = !self.syncer.running.lock().is_empty();
+        log.set_sync_interval_ms(sync_interval_ms(self.settings.ack()));
+        if has_threads {
+            self.start_flush()?;
+            self.syncer.wake();
         }
         Ok(())
     }
@@ -147,7 +187,7 @@ impl Engine {
 fn run_sync(engine: &Engine, stopped: &Receiver<()>) {
     let Some(log) = engine.log() else { return };
     let done = || {
-        let reached = match engine.ack {
+        let reached = match engine.settings.ack() {
             Ack::No => log.written_lsn(),
             Ack::Always | Ack::EverySec | Ack::Buffered(_) => log.durable_lsn(),
         };
@@ -163,12 +203,17 @@ fn run_sync(engine: &Engine, stopped: &Receiver<()>) {
 }
 
 fn run_flush(engine: &Engine, stopped: &Receiver<()>) {
-    let (Some(log), Ack::Buffered(window)) = (engine.log(), engine.ack) else {
-        return;
-    };
-    let period = (window / 2).clamp(Duration::from_micros(100), LOOK);
+    let Some(log) = engine.log() else { return };
     let done = || log.written_lsn() == log.end_lsn();
     loop {
+        let Ack::Buffered(window) = engine.settings.ack() else {
+            // Another class writes at once: nobody has to ring for this thread.
+            if engine.syncer.flush.sleep(stopped, SLEEP) {
+                return;
+            }
+            continue;
+        };
+        let period = (window / 2).clamp(Duration::from_micros(100), LOOK);
         engine.syncer.flush.rest(done, stopped, LOOK);
         if let Ok(()) | Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(period) {
             return;

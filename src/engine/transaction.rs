@@ -213,6 +213,7 @@ impl Transaction<'_> {
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: &self.engine.rules,
+            encoding: &self.engine.settings.encoding,
             random: &random,
             database: self.database.get(),
         };
@@ -239,6 +240,7 @@ impl Transaction<'_> {
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: self.engine.rules,
+            encoding: &self.engine.settings.encoding,
             random: &random,
             batch,
         };

@@ -293,7 +293,7 @@ impl<'a> WriteTx<'a> {
 
     fn hash_edit(&self) -> Edit<'a> {
         Edit {
-            limits: self.rules.encoding,
+            limits: self.encoding.limits(),
             hasher: self.layout.hasher(),
             now: self.now,
         }

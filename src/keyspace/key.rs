@@ -14,7 +14,7 @@ impl WriteTx<'_> {
         if seen {
             self.erase(key);
         } else {
-            self.because(Cause::Expired, |tx| tx.erase(key));
+            self.erase_expired(key);
         }
         seen
     }
@@ -26,8 +26,14 @@ impl WriteTx<'_> {
         let now = self.now;
         let (table, hash) = self.at(key);
         let entry = table.keys().get(hash, key);
-        entry.is_some_and(|entry| is_gone(&entry, now))
-            && self.because(Cause::Expired, |tx| tx.erase(key))
+        entry.is_some_and(|entry| is_gone(&entry, now)) && self.erase_expired(key)
+    }
+
+    /// Removes what lies at `key` because its deadline has passed; says whether there was anything.
+    pub(crate) fn erase_expired(&mut self, key: &[u8]) -> bool {
+        let erased = self.because(Cause::Expired, |tx| tx.erase(key));
+        self.batch.expired_keys += u32::from(erased);
+        erased
     }
 
     /// Removes `key`, expired or not; says whether there was an entry.
@@ -135,7 +141,7 @@ impl WriteTx<'_> {
                 };
             }
             Some(true) => {
-                self.because(Cause::Expired, |tx| tx.erase(key));
+                self.erase_expired(key);
             }
             None => {}
         }

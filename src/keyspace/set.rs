@@ -45,7 +45,7 @@ impl WriteTx<'_> {
         if members.is_empty() {
             return 0;
         }
-        let (hasher, limits) = (self.layout.hasher(), self.rules.encoding);
+        let (hasher, limits) = (self.layout.hasher(), self.encoding.limits());
         let fresh = || Value::Set(SetValue::new());
         let added: Vec<&[u8]> = self.upsert_value(key, fresh, |value| {
             let set = as_set(value);

@@ -2,7 +2,7 @@
 
 use super::entry::{Before, is_gone, tag};
 use super::expiry::stored;
-use super::tx::{Cause, Dropped, WriteTx};
+use super::tx::{Dropped, WriteTx};
 use crate::ds::hash_trie::{INLINE_VALUE_MAX, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::{StringValue, Value};
@@ -96,7 +96,7 @@ impl WriteTx<'_> {
         let (was_raw, expires_at_ms) = (entry.tag == tag::STRING_RAW, entry.expires_at_ms);
         if is_gone(&entry, now) {
             // Replay, which has no clock, must build on nothing as well.
-            self.because(Cause::Expired, |tx| tx.erase(key));
+            self.erase_expired(key);
             return self.write_string(key, offset, bytes);
         }
         match entry.payload {

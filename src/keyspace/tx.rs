@@ -11,7 +11,7 @@ use super::event::Event;
 use super::shard::{Layout, Shard};
 use super::table::Table;
 use crate::effect::{Effect, codec};
-use crate::value::{EncodingLimits, Value};
+use crate::value::{EncodingSwitch, Value};
 
 /// Limits a command has to keep.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +20,6 @@ pub(crate) struct Rules {
     pub(crate) string_bytes_max: u64,
     /// Highest bit offset `SETBIT` and its kin accept, plus one.
     pub(crate) bit_offsets: u64,
-    /// Up to where collections keep their short forms.
-    pub(crate) encoding: EncodingLimits,
 }
 
 impl Rules {
@@ -89,6 +87,7 @@ pub(crate) struct ReadTx<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) now: &'a Now<'a>,
     pub(crate) rules: &'a Rules,
+    pub(crate) encoding: &'a EncodingSwitch,
     pub(crate) random: &'a dyn Fn() -> u64,
     /// The logical database that keys are looked for in.
     pub(crate) database: u8,
@@ -186,6 +185,8 @@ pub(crate) struct Batch {
     pub(crate) database: u8,
     /// That of what was recorded last; encoded effects begin in database 0.
     pub(super) recorded_database: u8,
+    /// How many keys are gone because their deadline has passed.
+    pub(crate) expired_keys: u32,
     /// Which effects no command asked for, by their number (those that only name a database not
     /// counted), ascending. Kept while recording.
     pub(crate) causes: Vec<(u32, Cause)>,
@@ -303,6 +304,7 @@ pub(crate) struct WriteTx<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) now: &'a Now<'a>,
     pub(crate) rules: Rules,
+    pub(crate) encoding: &'a EncodingSwitch,
     pub(crate) random: &'a dyn Fn() -> u64,
     pub(crate) batch: &'a mut Batch,
 }
@@ -328,6 +330,7 @@ impl WriteTx<'_> {
             layout: self.layout,
             now: self.now,
             rules: &self.rules,
+            encoding: self.encoding,
             random: self.random,
             database: self.batch.database,
         }

@@ -112,7 +112,7 @@ impl WriteTx<'_> {
         if items.is_empty() {
             return;
         }
-        let (limits, hasher) = (self.rules.encoding, self.layout.hasher());
+        let (limits, hasher) = (self.encoding.limits(), self.layout.hasher());
         let mut changed: Vec<(f64, &[u8])> = Vec::new();
         let fresh = || Value::SortedSet(ZSetValue::new());
         self.upsert_value(key, fresh, |value| {

@@ -142,6 +142,7 @@ impl Shape {
             b"INFO" | b"LOLWUT" => &Text,
             b"CLIENT" if is_one(&["LIST", "INFO"]) => &Text,
             b"LATENCY" if is_one(&["DOCTOR", "GRAPH"]) => &Text,
+            b"MEMORY" if is_one(&["DOCTOR", "MALLOC-STATS"]) => &Text,
             // Nothing else that it answers has such rows.
             b"COMMAND" => &COMMANDS,
             _ => &Plain,

@@ -33,6 +33,7 @@ mod limits;
 mod listen;
 mod local;
 mod monitor;
+mod notify;
 mod pause;
 mod record;
 mod saves;
@@ -49,7 +50,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hub::{Hub, Stop};
+use hub::{Hub, Listens, Stop};
 use settings::Settings;
 use workers::Workers;
 
@@ -179,6 +180,16 @@ impl ServerBuilder {
             server.try_listen_unix(&path)?;
             server.unix_socket = Some(path);
         }
+        let shown = server
+            .addresses
+            .iter()
+            .map(|address| address.ip().to_string());
+        let unix_path = server.unix_socket.as_deref().map(Path::display);
+        // Nobody else sets it.
+        let _first = server.hub.listens.set(Listens {
+            bind: shown.collect::<Vec<_>>().join(" "),
+            unix_socket: unix_path.map_or_else(String::new, |path| path.to_string()),
+        });
         Ok(server)
     }
 }

@@ -5,7 +5,10 @@
 
 mod about;
 mod cluster;
+mod config;
 mod connection;
+mod debug;
+mod info;
 mod persistence;
 mod pubsub;
 mod slow;
@@ -20,6 +23,7 @@ use crate::command::reply::Reply;
 use crate::command::run::Host;
 use crate::error::{CommandError, Error};
 
+use config::policy_name;
 pub(super) use connection::NO_AUTH_HELLO;
 
 /// A command under way.
@@ -38,7 +42,10 @@ type Run = fn(Call<'_>) -> Result<Reply, Error>;
 static FAMILIES: &[&[(&str, Run)]] = &[
     about::COMMANDS,
     cluster::COMMANDS,
+    config::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
+    info::COMMANDS,
     persistence::COMMANDS,
     pubsub::COMMANDS,
     slow::COMMANDS,
