@@ -228,6 +228,8 @@ pub(crate) struct Client {
     session: Session,
     pub(crate) state: State,
     tally: Tally,
+    /// The last command that others see.
+    shown: &'static str,
 }
 
 impl std::fmt::Debug for Client {
@@ -257,6 +259,7 @@ impl Client {
                 waits_here,
             },
             tally: Tally::default(),
+            shown: "",
         }
     }
 
@@ -516,8 +519,11 @@ impl Client {
             .queued()
             .map_or(-1, |queued| i64::try_from(queued).unwrap_or(i64::MAX));
         record.queued.store(queued, Ordering::Relaxed);
-        if let Some(name) = self.tally.name() {
+        if let Some(name) = self.tally.name()
+            && !std::ptr::eq(name, self.shown)
+        {
             *record.last_command.lock() = name;
+            self.shown = name;
         }
         self.tally.add_to(&self.state.hub.counts);
     }

@@ -26,6 +26,8 @@ pub(crate) struct Counts {
     pub(crate) unix_of_last_save_s: AtomicI64,
     last_sample: Mutex<(u64, u64)>,
     by_command: RwLock<BTreeMap<&'static str, Arc<CommandCounts>>>,
+    /// How often the counts of commands were begun anew.
+    resets: AtomicU64,
     by_error: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -114,6 +116,7 @@ impl Counts {
             .iter()
             .for_each(|count| count.store(0, Ordering::Relaxed));
         self.by_command.write().clear();
+        self.resets.fetch_add(1, Ordering::Relaxed);
         self.by_error.lock().clear();
         *self.last_sample.lock() = (0, 0);
     }
@@ -135,20 +138,28 @@ impl Counts {
 #[derive(Debug)]
 pub(crate) struct Tally {
     name: &'static str,
+    /// The server's counts of that command, as of so many resets.
+    command: Option<(u64, Arc<CommandCounts>)>,
     calls: u64,
     nanos: u64,
     failed: u64,
     buckets: [u32; BUCKETS],
+    /// The first and the last of the buckets that have any.
+    filled: (usize, usize),
 }
+
+const NONE_FILLED: (usize, usize) = (BUCKETS, 0);
 
 impl Default for Tally {
     fn default() -> Self {
         Self {
             name: "",
+            command: None,
             calls: 0,
             nanos: 0,
             failed: 0,
             buckets: [0; BUCKETS],
+            filled: NONE_FILLED,
         }
     }
 }
@@ -160,12 +171,15 @@ impl Tally {
         if !std::ptr::eq(name, self.name) {
             self.add_to(counts);
             self.name = name;
+            self.command = None;
         }
         self.calls += 1;
         self.nanos += nanos;
         self.failed += u64::from(failed);
-        let bucket = (u64::BITS - nanos.leading_zeros()) as usize;
-        self.buckets[bucket.min(BUCKETS - 1)] += 1;
+        let bucket = ((u64::BITS - nanos.leading_zeros()) as usize).min(BUCKETS - 1);
+        self.buckets[bucket] += 1;
+        let (first, last) = self.filled;
+        self.filled = (first.min(bucket), last.max(bucket));
     }
 
     /// The command counted last.
@@ -178,18 +192,25 @@ impl Tally {
         if self.calls == 0 {
             return;
         }
-        let command = counts.command(self.name);
+        let resets = counts.resets.load(Ordering::Relaxed);
+        let known = self.command.take().filter(|(as_of, _)| *as_of == resets);
+        let (_, command) = self
+            .command
+            .insert(known.unwrap_or_else(|| (resets, counts.command(self.name))));
         counts.commands.fetch_add(self.calls, Ordering::Relaxed);
         command.calls.fetch_add(self.calls, Ordering::Relaxed);
         command.nanos.fetch_add(self.nanos, Ordering::Relaxed);
         if self.failed > 0 {
             command.failed.fetch_add(self.failed, Ordering::Relaxed);
         }
-        for (sum, bucket) in command.buckets.iter().zip(&mut self.buckets) {
-            if *bucket > 0 {
-                sum.fetch_add(u64::from(std::mem::take(bucket)), Ordering::Relaxed);
+        let (first, last) = self.filled;
+        for at in first..=last {
+            let bucket = std::mem::take(&mut self.buckets[at]);
+            if bucket > 0 {
+                command.buckets[at].fetch_add(u64::from(bucket), Ordering::Relaxed);
             }
         }
+        self.filled = NONE_FILLED;
         (self.calls, self.nanos, self.failed) = (0, 0, 0);
     }
 }
@@ -223,5 +244,12 @@ mod tests {
         );
         assert_eq!(counts.commands.load(Ordering::Relaxed), 3);
         assert_eq!(all[0].1.buckets[7].load(Ordering::Relaxed), 1);
+        assert_eq!(all[0].1.buckets[6].load(Ordering::Relaxed), 1);
+        // What is counted after a reset is counted anew.
+        counts.reset();
+        tally.count("SET", 1, false, &counts);
+        tally.add_to(&counts);
+        let all = counts.commands_by_name();
+        assert_eq!(all[0].1.calls.load(Ordering::Relaxed), 1);
     }
 }
