@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use nacredb::Outcome;
+use nacredb::resp::RequestParser;
 use parking_lot::{Mutex, MutexGuard};
 use redis::aio::{ConnectionLike, MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
 use crate::client::Client;
-use crate::wire::{Answers, Wire};
+use crate::wire::{Answers, Wire, unreadable};
 use crate::words::Words;
 
 /// An asynchronous connection to a database in this process, for everything of redis-rs that takes a
@@ -85,23 +86,6 @@ impl AsyncConnection {
             }
         }
     }
-
-    /// Runs a transaction: no other command of this connection comes in between.
-    fn run_transaction(&self, pipeline: &Pipeline, answers: &mut Answers) -> RedisResult<()> {
-        let mut wire = self.wire();
-        answers.add(wire.run(&[b"MULTI"])?);
-        for cmd in pipeline.cmd_iter() {
-            answers.add(match Words::of(cmd) {
-                Some(words) => wire.run(&words)?,
-                None => {
-                    let queued = wire.run_packed(&cmd.get_packed_command(), 0, 1)?;
-                    queued.into_iter().next().unwrap_or_default()
-                }
-            });
-        }
-        answers.add(wire.run(&[b"EXEC"])?);
-        Ok(())
-    }
 }
 
 impl ConnectionLike for AsyncConnection {
@@ -122,13 +106,16 @@ impl ConnectionLike for AsyncConnection {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(async move {
-            let mut answers = Answers::new(offset, count);
+            let packed = pipeline.get_packed_pipeline();
             if pipeline.is_transaction() {
-                self.run_transaction(pipeline, &mut answers)?;
-            } else {
-                for cmd in pipeline.cmd_iter() {
-                    answers.add(self.run_cmd(cmd).await?);
-                }
+                // No other command of this connection comes in between.
+                return self.wire().run_packed(&packed, offset, count);
+            }
+            let mut requests = RequestParser::new();
+            requests.feed(&packed);
+            let mut answers = Answers::new(offset, count);
+            while let Some(request) = requests.next().map_err(unreadable)? {
+                answers.add(self.run(&Words::new(request.words())).await?);
             }
             answers.finish()
         })

@@ -5,6 +5,8 @@
 //!    connection is of no use.
 //! 2. `queued` has the shapes of the commands since `MULTI`, while the connection speaks RESP3.
 
+use std::fmt::Display;
+
 use nacredb::resp::{Protocol, RequestParser, Shape};
 use nacredb::server::LocalConnection;
 use nacredb::{Error, Reply};
@@ -76,21 +78,18 @@ impl Wire {
         let mut parser = RequestParser::new();
         parser.feed(packed);
         let mut answers = Answers::new(offset, count);
-        loop {
-            match parser.next() {
-                Ok(Some(request)) => answers.add(self.run(&Words::new(request.words()))?),
-                Ok(None) => return answers.finish(),
-                Err(error) => return Err(unreadable(error.to_string())),
-            }
+        while let Some(request) = parser.next().map_err(unreadable)? {
+            answers.add(self.run(&Words::new(request.words()))?);
         }
+        answers.finish()
     }
 }
 
-fn unreadable(why: String) -> RedisError {
+pub(crate) fn unreadable(why: impl Display) -> RedisError {
     (
         ErrorKind::Client,
         "these bytes are not the commands they should be",
-        why,
+        why.to_string(),
     )
         .into()
 }

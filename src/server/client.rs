@@ -255,6 +255,8 @@ pub(crate) struct Client {
     /// The shapes of what the queued commands will answer.
     queued: Vec<Shape>,
     tally: Tally,
+    /// The last command that others see.
+    shown: &'static str,
 }
 
 impl std::fmt::Debug for Client {
@@ -285,6 +287,7 @@ impl Client {
             },
             queued: Vec::new(),
             tally: Tally::default(),
+            shown: "",
         }
     }
 
@@ -571,8 +574,11 @@ impl Client {
             .queued()
             .map_or(-1, |queued| i64::try_from(queued).unwrap_or(i64::MAX));
         record.queued.store(queued, Ordering::Relaxed);
-        if let Some(name) = self.tally.name() {
+        if let Some(name) = self.tally.name()
+            && !std::ptr::eq(name, self.shown)
+        {
             *record.last_command.lock() = name;
+            self.shown = name;
         }
         self.tally.add_to(&self.state.hub.counts);
     }
