@@ -247,7 +247,7 @@ fn settings_are_refused_as_redis_refuses_them() {
         "CONFIG SET auto-aof-rewrite-percentage -1",
         "CONFIG SET maxclients 0",
         "CONFIG SET maxmemory 1gb maxmemory 2gb",
-        "CONFIG SET hash-max-ziplist-value 1 hash-max-listpack-value 2",
+        "CONFIG SET hash-max-listpack-value 1 hash-max-listpack-value 2",
         "CONFIG SET client-output-buffer-limit foo",
         "CONFIG SET appendfsync sometimes",
         "CONFIG SET maxmemory 1 foo",
@@ -377,7 +377,7 @@ fn info_counts_what_happened_and_forgets_it_when_asked() {
     );
     client.line("SET gone v PX 1");
     std::thread::sleep(Duration::from_millis(20));
-    client.line("APPEND gone x");
+    client.line("DEL gone");
     assert_eq!(client.info("stats")["Stats"]["expired_keys"], "1");
     for n in 0..50 {
         client.call(&["SET", &format!("k{n}"), &"x".repeat(2000)]);

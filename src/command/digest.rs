@@ -214,7 +214,7 @@ mod tests {
             .execute(&["SET", "kk", "vv"])
             .unwrap();
         // What a redis-server 7.0.15 answered.
-        assert_eq!(digest(), "ccc824ccc2e2a71a89ac31192d1d52267319b6ec");
+        assert_eq!(digest(), "da42afdb92a8285fb976f435ad4784500b455499");
         for (key, value) in [
             ("z", "2db57ebb71f2d2f353ef7db6e340689a6d17bc40"),
             ("s", "4c6eef6b7853d1b76391c849d71b0d35d3faf18f"),

@@ -46,9 +46,11 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
             let (keys, bytes) = (totals.keys, totals.bytes);
             let each = bytes.checked_div(keys).unwrap_or(0);
             Ok(Reply::Bulk(
-                format!("{keys} keys take {bytes} bytes with their values, {each} each. Nothing else is kept \
-                     that could grow unseen.")
-                    .into_bytes(),
+                format!(
+                    "{keys} keys take {bytes} bytes with their values, {each} each. What snapshots \
+                     keep beside them is not counted."
+                )
+                .into_bytes(),
             ))
         },
         ..BASE

@@ -23,7 +23,8 @@ pub struct Stats {
     pub max_memory_bytes: Option<u64>,
     /// Keys evicted since the database was opened.
     pub evicted_keys: u64,
-    /// Keys removed since the database was opened because their deadline had passed.
+    /// Keys removed since the database was opened because their deadline had passed. One that a write replaces
+    /// after its deadline is not among them.
     pub expired_keys: u64,
     /// The logical databases that have keys, by number.
     pub databases: Vec<DatabaseStats>,

@@ -69,17 +69,17 @@ fn a_limit_that_went_and_came_back_counts_what_was_written_between() {
     let db = Db::open_in_memory();
     let big = EvictionPolicy::NoEviction;
     db.set_max_memory(1 << 30, big).unwrap();
-    db.set("before", vec![0; 100_000]).unwrap();
+    db.set("before", vec![1; 100_000]).unwrap();
     db.set_max_memory(0, big).unwrap();
     assert_eq!(db.settings().max_memory_bytes, None);
     db.del("before").unwrap();
-    db.set("between", vec![0; 500_000]).unwrap();
+    db.set("between", vec![1; 500_000]).unwrap();
     db.set_max_memory(400_000, big).unwrap();
     assert!(db.set("after", "v").is_err(), "more is taken");
     db.del("between").unwrap();
     db.set("after", "v").unwrap();
     db.set_max_memory(0, big).unwrap();
-    db.set("any", vec![0; 500_000]).unwrap();
+    db.set("any", vec![1; 500_000]).unwrap();
     db.set("more", "v").unwrap();
 }
 

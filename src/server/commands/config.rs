@@ -141,10 +141,8 @@ impl Call<'_> {
             if matches!(setting.how, How::Fixed(_)) {
                 return Err(failed(known, "can't set immutable config"));
             }
-            if chosen
-                .iter()
-                .any(|(_, other, _)| std::ptr::eq(*other, setting))
-            {
+            // A name and an older one for the same are two, as in Redis: the last one counts.
+            if chosen.iter().any(|(other, ..)| *other == known) {
                 return Err(failed(known, "duplicate parameter"));
             }
             chosen.push((known, setting, value));

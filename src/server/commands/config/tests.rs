@@ -103,10 +103,6 @@ fn refusals_are_those_of_redis() {
             "ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter",
         ),
         (
-            "CONFIG SET hash-max-listpack-entries 1 hash-max-ziplist-entries 2",
-            "ERR CONFIG SET failed (possibly related to argument 'hash-max-ziplist-entries') - duplicate parameter",
-        ),
-        (
             "CONFIG SET databases 3",
             "ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config",
         ),
