@@ -42,7 +42,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("inspect", &["error", "effect", "storage"]),
     (
         "testing",
-        &["error", "sys", "storage", "command", "engine", "db"],
+        &[
+            "error", "sys", "storage", "command", "engine", "db", "server",
+        ],
     ),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];

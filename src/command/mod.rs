@@ -24,6 +24,7 @@ pub(crate) mod bitmap_op;
 pub(crate) mod bitmap_op_count;
 pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
+pub(crate) mod cluster;
 pub(crate) mod connection;
 pub(crate) mod dump;
 pub(crate) mod expire;
@@ -130,6 +131,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     admin::COMMANDS,
     scripting::COMMANDS,
     replication::COMMANDS,
+    cluster::COMMANDS,
 ];
 
 /// Every row, family by family. The row of a subcommand is called `CONTAINER|SUBCOMMAND`.
@@ -209,6 +211,9 @@ pub(crate) fn run_checked(
     words: &[&[u8]],
     host: &dyn Host,
 ) -> Result<Reply, Error> {
+    if let Some(connection) = host.connection() {
+        connection.check(spec, words)?;
+    }
     // Before its arguments are looked at, as in Redis.
     if needs_memory(spec) {
         host.make_room()?;

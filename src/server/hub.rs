@@ -151,13 +151,19 @@ impl Hub {
                 .fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(self.admit_always(address, local_address))
+        Some(self.admit_always(address, local_address, false))
     }
 
-    /// A record for one more connection, however many there are.
-    pub(crate) fn admit_always(&self, address: String, local_address: String) -> Arc<Record> {
+    /// A record for one more connection without a task, however many there are.
+    pub(crate) fn admit_local(&self, address: String) -> Arc<Record> {
+        self.admit_always(address.clone(), address, true)
+    }
+
+    fn admit_always(&self, address: String, local_address: String, is_local: bool) -> Arc<Record> {
         let id = self.next_client_id.fetch_add(1, Ordering::Relaxed);
-        let record = Arc::new(Record::new(id, address, local_address, self.now_ms()));
+        let mut record = Record::new(id, address, local_address, self.now_ms());
+        record.is_local = is_local;
+        let record = Arc::new(record);
         self.clients.lock().insert(id, Arc::clone(&record));
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         record
@@ -210,9 +216,9 @@ impl Hub {
         *self.stop.borrow() == Some(Stop::Save)
     }
 
-    /// Waits until there is no connection.
+    /// Waits until there is no connection but those of the callers' own threads.
     pub(crate) async fn emptied(&self) {
-        while self.client_count() > 0 {
+        while self.clients().iter().any(|client| !client.is_local) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) notify: AtomicU32,
     /// Whether `DEBUG` is answered.
     pub(crate) debug_allowed: AtomicBool,
+    /// Whether the rules of a cluster are kept. It does not change while the server runs.
+    pub(crate) is_cluster: bool,
 }
 
 const MIB: u64 = 1 << 20;
@@ -66,6 +68,7 @@ impl Default for Settings {
             latency_ms: AtomicU64::new(0),
             notify: AtomicU32::new(0),
             debug_allowed: AtomicBool::new(false),
+            is_cluster: false,
         }
     }
 }

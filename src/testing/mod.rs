@@ -39,12 +39,16 @@
 mod disk;
 mod expectation;
 mod fixture;
+#[cfg(feature = "server")]
+mod server;
 
 pub use disk::{TestDisk, disk, disk_with};
 pub use expectation::Moment;
 #[doc(hidden)]
 pub use expectation::{check_diff, check_no_diff, print_diff};
 pub use fixture::{FixtureError, dump_text, load};
+#[cfg(feature = "server")]
+pub use server::{TestServer, server};
 
 use std::fmt;
 use std::ops::Deref;

@@ -164,6 +164,10 @@ impl Call<'_> {
             state.set_protocol(version);
         }
         let text = |text: &str| Reply::from(text);
+        let mode = match state.hub.settings.is_cluster {
+            true => "cluster",
+            false => "standalone",
+        };
         let proto = match state.protocol() {
             Protocol::Resp2 => 2_i64,
             Protocol::Resp3 => 3,
@@ -173,7 +177,7 @@ impl Call<'_> {
             (text("version"), text(REDIS_VERSION)),
             (text("proto"), proto.into()),
             (text("id"), state.record.id.into()),
-            (text("mode"), text("standalone")),
+            (text("mode"), text(mode)),
             (text("role"), text("master")),
             (text("modules"), Reply::Array(Vec::new())),
         ]))
