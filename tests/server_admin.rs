@@ -2,6 +2,11 @@
 //!
 //! Without a redis-server the comparisons are skipped with a word about it, unless `NACRE_REQUIRE_REDIS=1`.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "every reply that is not the expected one is a failure"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

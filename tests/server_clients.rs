@@ -44,17 +44,18 @@ fn run(command: &mut Command, input: &[u8]) -> String {
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("it was there a moment ago");
     let mut stdin = child.stdin.take().expect("piped");
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || {
-        // It may end before it has read everything.
-        let _sent = stdin.write_all(&input);
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // It may end before it has read everything.
+            let _sent = stdin.write_all(input);
+        });
+        child.wait_with_output()
     });
     let Output {
         status,
         stdout,
         stderr,
-    } = child.wait_with_output().expect("it ends");
-    writer.join().expect("the writer does not panic");
+    } = output.expect("it ends");
     let (stdout, stderr) = (
         String::from_utf8_lossy(&stdout),
         String::from_utf8_lossy(&stderr),

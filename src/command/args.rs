@@ -63,6 +63,21 @@ pub(crate) fn refs<A: AsRef<[u8]>>(words: &[A]) -> Vec<&[u8]> {
     words.iter().map(AsRef::as_ref).collect()
 }
 
+/// Calls with the words of a slice of anything that holds bytes. Few words need no allocation.
+#[cfg(feature = "server")]
+pub(crate) fn with_refs<A: AsRef<[u8]>, R>(words: &[A], call: impl FnOnce(&[&[u8]]) -> R) -> R {
+    let mut few: [&[u8]; 8] = [b""; 8];
+    match few.get_mut(..words.len()) {
+        Some(few) => {
+            few.iter_mut()
+                .zip(words)
+                .for_each(|(to, word)| *to = word.as_ref());
+            call(few)
+        }
+        None => call(&refs(words)),
+    }
+}
+
 /// The words of a slice of pairs, in turn.
 pub(crate) fn words_of<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> Vec<&[u8]> {
     let pairs = pairs.iter();

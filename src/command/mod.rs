@@ -24,6 +24,7 @@ pub(crate) mod bitmap_op;
 pub(crate) mod bitmap_op_count;
 pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
+pub(crate) mod cluster;
 pub(crate) mod connection;
 #[cfg(feature = "server")]
 pub(crate) mod digest;
@@ -132,6 +133,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     admin::COMMANDS,
     scripting::COMMANDS,
     replication::COMMANDS,
+    cluster::COMMANDS,
 ];
 
 /// Every row, family by family. The row of a subcommand is called `CONTAINER|SUBCOMMAND`.
@@ -211,6 +213,9 @@ pub(crate) fn run_checked(
     words: &[&[u8]],
     host: &dyn Host,
 ) -> Result<Reply, Error> {
+    if let Some(connection) = host.connection() {
+        connection.check(spec, words)?;
+    }
     // Before its arguments are looked at, as in Redis.
     if needs_memory(spec) {
         host.make_room()?;

@@ -1,5 +1,5 @@
-//! Replicas and clusters: `REPLICAOF`, `FAILOVER`, `PSYNC`, `CLUSTER` and their kin. There are none; the commands say so
-//! in the words that Redis has for it.
+//! Replicas: `REPLICAOF`, `FAILOVER`, `PSYNC` and their kin. There are none; the commands say so, in Redis's words where it
+//! has some.
 
 use super::args::Args;
 use super::reply::Reply;
@@ -8,7 +8,6 @@ use crate::error::{CommandError, Error};
 
 const NO_REPLICATION: &str =
     "ERR there is no replication: this database has no primary and no replicas";
-const NO_CLUSTER: &str = "ERR This instance has cluster support disabled";
 
 /// What the rows here have in common.
 const BASE: CommandSpec = CommandSpec {
@@ -29,16 +28,6 @@ const BASE: CommandSpec = CommandSpec {
     differences: "Refuses: there is no replication.",
     example: "",
     call: |_, _| Err(refuse(NO_REPLICATION)),
-};
-
-/// What those of clusters have in common.
-const CLUSTER: CommandSpec = CommandSpec {
-    flags: &[Flag::Fast],
-    group: "cluster",
-    since: "3.0.0",
-    differences: "Refuses, as Redis does without a cluster.",
-    call: |_, _| Err(refuse(NO_CLUSTER)),
-    ..BASE
 };
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
@@ -107,34 +96,6 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         example: "SYNC",
         ..BASE
     },
-    CommandSpec {
-        name: "ASKING",
-        summary: "Would let the next command reach a slot that moves.",
-        example: "ASKING",
-        ..CLUSTER
-    },
-    CommandSpec {
-        name: "CLUSTER",
-        arity: -2,
-        flags: &[],
-        summary: "Would ask about a cluster.",
-        example: "CLUSTER INFO",
-        ..CLUSTER
-    },
-    CommandSpec {
-        name: "READONLY",
-        flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
-        summary: "Would let the connection read from a replica of a cluster.",
-        example: "READONLY",
-        ..CLUSTER
-    },
-    CommandSpec {
-        name: "READWRITE",
-        flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
-        summary: "Would end what READONLY began.",
-        example: "READWRITE",
-        ..CLUSTER
-    },
 ];
 
 const REPLICA_FLAGS: &[Flag] = &[
@@ -172,10 +133,6 @@ mod tests {
                 ("PSYNC ? -1", none),
                 ("FAILOVER", "-ERR FAILOVER requires connected replicas."),
                 ("FAILOVER abort", "-ERR No failover in progress."),
-                (
-                    "READONLY",
-                    "-ERR This instance has cluster support disabled",
-                ),
             ],
         );
     }

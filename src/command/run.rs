@@ -9,6 +9,7 @@ use super::args::{Args, clip, printable};
 use super::bitmap_window::Question;
 use super::blocking::{Take, TakeNow};
 use super::reply::Reply;
+use super::spec::CommandSpec;
 use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{ReadTx, WriteTx};
 
@@ -190,6 +191,12 @@ pub(crate) trait Connection {
     /// Runs a command of the connection's own, whose words fit its row. What it reads of the database it
     /// reads through `host`, so that it sees a transaction from inside.
     fn serve(&self, args: Args<'_>, host: &dyn Host) -> Result<Reply, Error>;
+
+    /// Refuses a command, whose turn to run has come, for reasons of the server's own.
+    fn check(&self, spec: &CommandSpec, words: &[&[u8]]) -> Result<(), CommandError> {
+        let _may_run = (spec, words);
+        Ok(())
+    }
 }
 
 /// Lets the caller's connection run one of its own commands.

@@ -259,6 +259,21 @@ impl ReadCommand for Freeze {
     }
 }
 
+/// Visits every key of the host's logical database.
+#[cfg(feature = "server")]
+pub(crate) fn for_each_key(
+    host: &dyn super::run::Host,
+    visit: &mut dyn FnMut(&[u8]),
+) -> Result<(), Error> {
+    let frozen = host.read_raw(&Freeze)?;
+    let entries = frozen.tables.iter().flat_map(|table| table.keys().iter());
+    entries
+        .map(Entry::new)
+        .filter(|entry| !entry.is_expired(frozen.now_ms))
+        .for_each(|entry| visit(entry.key()));
+    Ok(())
+}
+
 impl Frozen {
     fn matching(&self, pattern: Option<&[u8]>) -> Vec<Vec<u8>> {
         let entries = self.tables.iter().flat_map(|table| table.keys().iter());

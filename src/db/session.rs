@@ -148,6 +148,22 @@ impl Session {
         Ok(())
     }
 
+    /// The queued commands.
+    #[cfg(feature = "server")]
+    pub(crate) fn queued_commands(
+        &self,
+    ) -> impl Iterator<Item = (&'static CommandSpec, &[Vec<u8>])> {
+        let queued = self.state.queue.iter().flatten();
+        queued.map(|queued| (queued.spec, queued.words.as_slice()))
+    }
+
+    /// Ends the transaction without running it, and the watch.
+    #[cfg(feature = "server")]
+    pub(crate) fn discard(&mut self) {
+        self.state.discard();
+        self.state.watch.clear();
+    }
+
     /// How many commands are queued; `None` outside `MULTI`.
     #[cfg(feature = "server")]
     pub(crate) fn queued(&self) -> Option<usize> {

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::channels::protocol_of;
+use super::cluster;
 use super::commands::{self, Call};
 use super::hub::Hub;
 use super::monitor;
@@ -75,6 +76,15 @@ pub(crate) struct Waiting {
     what: What,
 }
 
+/// Where a command waits that has to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// On the caller's thread.
+    Here,
+    /// In a future.
+    Later,
+}
+
 enum What {
     /// For something to take.
     Take(Blocked<Reply>),
@@ -97,6 +107,14 @@ impl Waiting {
                 taken.map(|taken| Ok(taken?.unwrap_or(Reply::Nil)))
             }
             What::Answer(later) => later.answer.as_mut().poll(context),
+        }
+    }
+
+    /// What it waits to take.
+    pub(super) fn into_blocked(self) -> Option<Blocked<Reply>> {
+        match self.what {
+            What::Take(blocked) => Some(blocked),
+            What::Answer(_) => None,
         }
     }
 
@@ -143,7 +161,7 @@ pub(crate) struct State {
     pub(crate) later: RefCell<Option<Later>>,
     /// Whether the command that runs is one of a transaction's.
     pub(crate) in_exec: Cell<bool>,
-    /// Whether commands wait on the caller's thread: there is no task, and nobody to send messages to.
+    /// Whether commands run on the caller's thread: there is no task, and nobody to send messages to.
     pub(crate) waits_here: bool,
 }
 
@@ -221,6 +239,13 @@ impl Connection for State {
             host,
         })
     }
+
+    fn check(&self, spec: &CommandSpec, words: &[&[u8]]) -> Result<(), CommandError> {
+        match self.hub.settings.is_cluster {
+            true => cluster::check_command(spec, words),
+            false => Ok(()),
+        }
+    }
 }
 
 /// A connection without its socket.
@@ -230,6 +255,8 @@ pub(crate) struct Client {
     /// The shapes of what the queued commands will answer.
     queued: Vec<Shape>,
     tally: Tally,
+    /// The last command that others see.
+    shown: &'static str,
 }
 
 impl std::fmt::Debug for Client {
@@ -260,13 +287,14 @@ impl Client {
             },
             queued: Vec::new(),
             tally: Tally::default(),
+            shown: "",
         }
     }
 
     /// Runs a command and writes its answer behind `out`. `began_ns` is when the one before it ended, by the
     /// server's stopwatch, and becomes when this one did.
     pub(crate) fn run(&mut self, words: &[&[u8]], began_ns: &mut u64, out: &mut Vec<u8>) -> Next {
-        match self.call(words, began_ns) {
+        match self.call(words, began_ns, Waits::Later) {
             Called::Done(spec, reply) => {
                 if spec.is_some_and(|spec| matches!(spec.name, "PUBLISH" | "SPUBLISH")) {
                     // What it has sent to itself comes before its answer.
@@ -289,7 +317,7 @@ impl Client {
     }
 
     /// Runs a command.
-    pub(super) fn call(&mut self, words: &[&[u8]], began_ns: &mut u64) -> Called {
+    pub(super) fn call(&mut self, words: &[&[u8]], began_ns: &mut u64, waits: Waits) -> Called {
         let spec = match command::check(words) {
             Ok(spec) => spec,
             Err(error) => {
@@ -306,6 +334,9 @@ impl Client {
         };
         if let Err(error) = self.admit(spec, words) {
             self.state.hub.counts.count_rejected(spec.name);
+            if spec.name == "EXEC" {
+                self.session.discard();
+            }
             let error = self.session.refuse_to_queue(error);
             return Called::Done(Some(spec), Err(error));
         }
@@ -321,7 +352,7 @@ impl Client {
         let later = RefCell::new(None);
         let way = Way {
             connection: Some(&self.state),
-            later: (!self.state.waits_here).then_some(&later),
+            later: (waits == Waits::Later).then_some(&later),
         };
         self.state.in_exec.set(spec.name == "EXEC");
         let reply = self.session.run(spec, words, &way);
@@ -342,9 +373,18 @@ impl Client {
                 return Called::Done(Some(spec), reply);
             }
         };
-        self.state.record.is_blocked.store(true, Ordering::Release);
-        let shape = Shape::PLAIN;
-        Called::Waits(Waiting { spec, shape, what })
+        if self.state.waits_here {
+            // Nobody can end the wait, and its answer does not come back here.
+            self.tally
+                .count(spec.name, 0, false, &self.state.hub.counts);
+        } else {
+            self.state.record.is_blocked.store(true, Ordering::Release);
+        }
+        Called::Waits(Waiting {
+            spec,
+            shape: Shape::PLAIN,
+            what,
+        })
     }
 
     /// Writes the answer of a command that has waited.
@@ -373,6 +413,9 @@ impl Client {
         if state.record.is_monitor.load(Ordering::Relaxed) && is_for_replicas(spec) {
             let text = "ERR Replica can't interact with the keyspace";
             return Err(CommandError::Other(text.into()));
+        }
+        if state.hub.settings.is_cluster {
+            cluster::check_slots(spec, words, &self.session)?;
         }
         if state.record.is_listener() && state.protocol() == Protocol::Resp2 {
             let is_allowed = matches!(
@@ -531,8 +574,11 @@ impl Client {
             .queued()
             .map_or(-1, |queued| i64::try_from(queued).unwrap_or(i64::MAX));
         record.queued.store(queued, Ordering::Relaxed);
-        if let Some(name) = self.tally.name() {
+        if let Some(name) = self.tally.name()
+            && !std::ptr::eq(name, self.shown)
+        {
             *record.last_command.lock() = name;
+            self.shown = name;
         }
         self.tally.add_to(&self.state.hub.counts);
     }

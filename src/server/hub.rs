@@ -164,6 +164,12 @@ impl Hub {
         self.db.time_ms().unwrap_or_default()
     }
 
+    /// When the file was last compacted, or the server began, in seconds since the Unix epoch.
+    pub(crate) fn last_save_s(&self) -> u64 {
+        let finished = self.db.engine().compactions();
+        self.saves.last_unix_s(finished, self.unix_ms() / 1000)
+    }
+
     /// Figures of the database, and the most memory that was seen to be taken; `None` once it is closed.
     pub(crate) fn measure(&self) -> Option<(Stats, u64)> {
         let stats = self.db.stats().ok()?;
@@ -194,12 +200,6 @@ impl Hub {
         }
     }
 
-    /// When the file was last compacted, or the server began, in seconds since the Unix epoch.
-    pub(crate) fn last_save_s(&self) -> u64 {
-        let finished = self.db.engine().compactions();
-        self.saves.last_unix_s(finished, self.unix_ms() / 1000)
-    }
-
     /// A record for one more connection; `None` if there are too many.
     pub(crate) fn admit(&self, address: String, local_address: String) -> Option<Arc<Record>> {
         let clients_max = self.settings.clients_max.load(Ordering::Relaxed);
@@ -209,13 +209,19 @@ impl Hub {
                 .fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(self.admit_always(address, local_address))
+        Some(self.admit_always(address, local_address, false))
     }
 
-    /// A record for one more connection, however many there are.
-    pub(crate) fn admit_always(&self, address: String, local_address: String) -> Arc<Record> {
+    /// A record for one more connection without a task, however many there are.
+    pub(crate) fn admit_local(&self, address: String) -> Arc<Record> {
+        self.admit_always(address.clone(), address, true)
+    }
+
+    fn admit_always(&self, address: String, local_address: String, is_local: bool) -> Arc<Record> {
         let id = self.next_client_id.fetch_add(1, Ordering::Relaxed);
-        let record = Arc::new(Record::new(id, address, local_address, self.now_ms()));
+        let mut record = Record::new(id, address, local_address, self.now_ms());
+        record.is_local = is_local;
+        let record = Arc::new(record);
         self.clients.lock().insert(id, Arc::clone(&record));
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         record
@@ -263,9 +269,9 @@ impl Hub {
         *self.stop.borrow() == Some(Stop::Save)
     }
 
-    /// Waits until there is no connection.
+    /// Waits until there is no connection but those of the callers' own threads.
     pub(crate) async fn emptied(&self) {
-        while self.client_count() > 0 {
+        while self.clients().iter().any(|client| !client.is_local) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -281,8 +287,8 @@ impl Hub {
     pub(crate) fn round(&self) {
         let now_ms = self.now_ms();
         self.counts.sample(now_ms);
-        let _peak = self.measure();
         self.last_save_s();
+        let _peak = self.measure();
         let timeout_ms = self
             .settings
             .timeout_s

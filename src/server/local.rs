@@ -1,9 +1,11 @@
 //! A connection within the process, without a socket, a pipe or a thread.
 
-use super::client::{Called, Client};
+use super::client::{Called, Client, Waits};
 use crate::command::args;
 use crate::command::reply::Reply;
+use crate::db::Outcome;
 use crate::error::{CommandError, Error};
+use crate::resp::Protocol;
 
 /// A connection whose commands run on the caller's thread: everything a connection has in Redis, but that nothing can
 /// be sent to it, so that it cannot listen to channels. Made by [`Server::local`](super::Server::local).
@@ -34,18 +36,38 @@ impl LocalConnection {
     /// # Errors
     /// Those of [`Session::execute`](crate::Session::execute); a refusal of what needs somebody to send to:
     /// `SUBSCRIBE` and its kin, `MONITOR`.
+    #[inline]
     pub fn execute<A: AsRef<[u8]>>(&mut self, words: &[A]) -> Result<Reply, Error> {
-        let words = args::refs(words);
-        let mut began_ns = self.client.state.hub.now_ns();
-        let called = self.client.call(&words, &mut began_ns);
-        self.client.end_batch();
-        match called {
+        match self.call(words, Waits::Here) {
             Called::Done(_, reply) => reply,
-            Called::Waits(_) | Called::Paused { .. } | Called::Stranger => {
-                let text = "ERR this connection cannot be sent to";
-                Err(CommandError::Other(text.into()).into())
-            }
+            Called::Waits(_) | Called::Paused { .. } | Called::Stranger => Err(unanswered()),
         }
+    }
+
+    /// As [`execute`](Self::execute), but a command that has to wait for something to take (`BLPOP` and its kin)
+    /// answers a future, as [`Session::begin`](crate::Session::begin) says. The connection is free meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`execute`](Self::execute); the future's are those of [`Db::blpop`](crate::Db::blpop).
+    pub fn begin<A: AsRef<[u8]>>(&mut self, words: &[A]) -> Result<Outcome, Error> {
+        match self.call(words, Waits::Later) {
+            Called::Done(_, reply) => reply.map(Outcome::Done),
+            Called::Waits(waiting) => {
+                let blocked = waiting.into_blocked();
+                Ok(Outcome::Waits(blocked.ok_or_else(unanswered)?))
+            }
+            Called::Paused { .. } | Called::Stranger => Err(unanswered()),
+        }
+    }
+
+    fn call<A: AsRef<[u8]>>(&mut self, words: &[A], waits: Waits) -> Called {
+        let client = &mut self.client;
+        args::with_refs(words, |words| {
+            let mut began_ns = client.state.hub.now_ns();
+            let called = client.call(words, &mut began_ns, waits);
+            client.end_batch();
+            called
+        })
     }
 
     /// The number of the selected logical database.
@@ -53,4 +75,24 @@ impl LocalConnection {
     pub fn database(&self) -> u8 {
         self.client.selected()
     }
+
+    /// The version of the protocol that the connection has asked for with `HELLO`: the form its caller is to give
+    /// the answers.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.client.state.protocol()
+    }
+
+    /// Whether nobody has ended it: neither its own `QUIT` nor another's `CLIENT KILL` nor the end of the server. It
+    /// still answers then.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let state = &self.client.state;
+        !state.closes.get() && !state.record.is_ending()
+    }
+}
+
+/// For what the words of this connection can only ask by mistake.
+fn unanswered() -> Error {
+    CommandError::Other("ERR this connection cannot be sent to".into()).into()
 }

@@ -24,6 +24,7 @@
 
 mod channels;
 mod client;
+mod cluster;
 mod commands;
 mod driver;
 mod hub;
@@ -44,7 +45,7 @@ mod workers;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -57,6 +58,7 @@ pub use local::LocalConnection;
 
 use crate::db::Db;
 use crate::error::{Error, StorageError};
+use crate::sys::net::widen_queue;
 
 /// How a server is started. Made by [`Server::builder`].
 #[derive(Debug)]
@@ -131,6 +133,25 @@ impl ServerBuilder {
         self
     }
 
+    /// Keeps the rules of Redis Cluster, as a cluster's only node: a command and a transaction touch keys of one
+    /// slot only, there is only database 0, `CLUSTER` answers. What runs here then runs on a cluster of many
+    /// nodes. Not unless set. Redis: `cluster-enabled`.
+    ///
+    /// ```
+    /// use nacredb::{Db, server::Server};
+    /// let server = Server::builder().cluster_strict(true).start(Db::open_in_memory())?;
+    /// let mut connection = server.local();
+    /// let refused = connection.execute(&["MSET", "user:1", "a", "user:2", "b"]).unwrap_err();
+    /// assert_eq!(refused.to_string(), "CROSSSLOT Keys in request don't hash to the same slot");
+    /// connection.execute(&["MSET", "{user:1}:name", "a", "{user:1}:mail", "b"])?;
+    /// # Ok::<(), nacredb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cluster_strict(mut self, strict: bool) -> Self {
+        self.settings.is_cluster = strict;
+        self
+    }
+
     /// Serves `db` from here on, until the [`Server`] is shut down or dropped.
     ///
     /// # Errors
@@ -143,57 +164,33 @@ impl ServerBuilder {
     }
 
     fn try_start(self, db: Db) -> io::Result<Server> {
-        let mut listeners = Vec::new();
-        for address in &self.addresses {
-            let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-            let listener = TcpListener::bind(&addresses[..])?;
-            listener.set_nonblocking(true)?;
-            listeners.push(listener);
-        }
-        let addresses = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<io::Result<Vec<_>>>()?;
         let hub = Hub::new(db, self.settings);
-        hub.port.store(
-            addresses
-                .first()
-                .map_or(0, |address| u64::from(address.port())),
-            Ordering::Relaxed,
-        );
-        let shown = addresses.iter().map(|address| address.ip().to_string());
-        let unix_path = self.unix_socket.as_deref().map(std::path::Path::display);
-        // Nobody else has the hub yet.
-        let _first = hub.listens.set(Listens {
+        let workers = Arc::new(Workers::start(self.threads, &hub)?);
+        let mut server = Server {
+            hub,
+            workers,
+            addresses: Vec::new(),
+            unix_socket: None,
+        };
+        for address in &self.addresses {
+            let address = server.try_listen(address)?;
+            server.addresses.push(address);
+        }
+        if let Some(path) = self.unix_socket {
+            server.try_listen_unix(&path)?;
+            server.unix_socket = Some(path);
+        }
+        let shown = server
+            .addresses
+            .iter()
+            .map(|address| address.ip().to_string());
+        let unix_path = server.unix_socket.as_deref().map(Path::display);
+        // Nobody else sets it.
+        let _first = server.hub.listens.set(Listens {
             bind: shown.collect::<Vec<_>>().join(" "),
             unix_socket: unix_path.map_or_else(String::new, |path| path.to_string()),
         });
-        #[cfg(unix)]
-        let unix = match &self.unix_socket {
-            Some(path) => Some((unix::listen(path)?, path.display().to_string())),
-            None => None,
-        };
-        #[cfg(not(unix))]
-        if self.unix_socket.is_some() {
-            return Err(io::Error::from(io::ErrorKind::Unsupported));
-        }
-        let workers = Arc::new(Workers::start(self.threads, &hub)?);
-        for listener in listeners {
-            let accept = listen::accept_tcp(listener, Arc::clone(&hub), Arc::clone(&workers));
-            workers.first().spawn(accept);
-        }
-        #[cfg(unix)]
-        if let Some((listener, path)) = unix {
-            let accept =
-                listen::accept_unix(listener, path, Arc::clone(&hub), Arc::clone(&workers));
-            workers.first().spawn(accept);
-        }
-        Ok(Server {
-            hub,
-            workers,
-            addresses,
-            unix_socket: self.unix_socket,
-        })
+        Ok(server)
     }
 }
 
@@ -217,6 +214,59 @@ impl Server {
             threads: cores.min(4),
             settings: Settings::default(),
         }
+    }
+
+    /// Listens on this address too, as [`ServerBuilder::bind`] says, and returns it with the port it got.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`] if it cannot be listened on.
+    pub fn listen(&self, address: &str) -> Result<SocketAddr, Error> {
+        let listening = self.try_listen(address);
+        Ok(listening.map_err(|error| StorageError::io("listen on an address", error))?)
+    }
+
+    /// Listens on a Unix socket at this path too, as [`ServerBuilder::unix_socket`] says, but the file stays when the
+    /// server has ended.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`] if it cannot be listened on.
+    pub fn listen_unix(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let listening = self.try_listen_unix(path.as_ref());
+        Ok(listening.map_err(|error| StorageError::io("listen on a Unix socket", error))?)
+    }
+
+    fn try_listen(&self, address: &str) -> io::Result<SocketAddr> {
+        let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
+        let listener = TcpListener::bind(&addresses[..])?;
+        listener.set_nonblocking(true)?;
+        widen_queue(&listener)?;
+        let address = listener.local_addr()?;
+        let port = &self.hub.port;
+        // The first one is the server's.
+        let _known = port.compare_exchange(
+            0,
+            address.port().into(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        let (hub, workers) = (Arc::clone(&self.hub), Arc::clone(&self.workers));
+        let accept = listen::accept_tcp(listener, hub, workers);
+        self.workers.first().spawn(accept);
+        Ok(address)
+    }
+
+    #[cfg(unix)]
+    fn try_listen_unix(&self, path: &Path) -> io::Result<()> {
+        let listener = unix::listen(path)?;
+        let (hub, workers) = (Arc::clone(&self.hub), Arc::clone(&self.workers));
+        let accept = listen::accept_unix(listener, path.display().to_string(), hub, workers);
+        self.workers.first().spawn(accept);
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn try_listen_unix(&self, _path: &Path) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
     /// The addresses that are listened on, in the order they were given, with the ports they got.
@@ -249,9 +299,7 @@ impl Server {
     /// there may be.
     #[must_use]
     pub fn local(&self) -> LocalConnection {
-        let record = self
-            .hub
-            .admit_always("local:0".to_owned(), "local:0".to_owned());
+        let record = self.hub.admit_local("local:0".to_owned());
         LocalConnection::new(client::Client::new(Arc::clone(&self.hub), record, true))
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Record {
     pub(crate) local_address: String,
     /// When it began, in milliseconds of the server's own stopwatch.
     pub(crate) began_ms: u64,
+    /// Whether it has no task of its own, but runs on its caller's thread.
+    pub(crate) is_local: bool,
     pub(crate) active_ms: AtomicU64,
     pub(crate) names: Mutex<Names>,
     pub(crate) database: AtomicU8,
@@ -97,6 +99,7 @@ impl Record {
             address,
             local_address,
             began_ms,
+            is_local: false,
             active_ms: AtomicU64::new(began_ms),
             names: Mutex::default(),
             database: AtomicU8::new(0),
@@ -183,6 +186,12 @@ impl Record {
     /// Ends it.
     pub(crate) fn end(&self, end: End) {
         self.put(|outbox| outbox.end = outbox.end.max(Some(end)));
+    }
+
+    /// Whether somebody has ended it.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.has_mail.load(Ordering::Acquire) && self.outbox.lock().end.is_some()
     }
 
     /// Ends its wait, if it waits.

@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) notify: AtomicU32,
     /// Whether `DEBUG` is answered.
     pub(crate) debug_allowed: AtomicBool,
+    /// Whether the rules of a cluster are kept. It does not change while the server runs.
+    pub(crate) is_cluster: bool,
     /// What has no effect and is read back, by name.
     kept: RwLock<BTreeMap<&'static str, String>>,
     /// Held by whoever changes several.
@@ -71,6 +73,7 @@ impl Default for Settings {
             latency_ms: AtomicU64::new(0),
             notify: AtomicU32::new(0),
             debug_allowed: AtomicBool::new(false),
+            is_cluster: false,
             kept: RwLock::default(),
             changing: Mutex::default(),
         }

@@ -151,12 +151,16 @@ pub(crate) struct Tally {
     nanos: u64,
     failed: u64,
     buckets: [u32; BUCKETS],
+    /// The first and the last of the buckets that have any.
+    filled: (usize, usize),
     /// The server's counts of commands that were used before, so that they need not be looked for.
     known: Vec<(&'static str, Arc<CommandCounts>)>,
 }
 
 /// Most commands whose counts a connection remembers.
 const KNOWN_MAX: usize = 8;
+
+const NONE_FILLED: (usize, usize) = (BUCKETS, 0);
 
 impl Default for Tally {
     fn default() -> Self {
@@ -166,6 +170,7 @@ impl Default for Tally {
             nanos: 0,
             failed: 0,
             buckets: [0; BUCKETS],
+            filled: NONE_FILLED,
             known: Vec::new(),
         }
     }
@@ -182,8 +187,10 @@ impl Tally {
         self.calls += 1;
         self.nanos += nanos;
         self.failed += u64::from(failed);
-        let bucket = (u64::BITS - nanos.leading_zeros()) as usize;
-        self.buckets[bucket.min(BUCKETS - 1)] += 1;
+        let bucket = ((u64::BITS - nanos.leading_zeros()) as usize).min(BUCKETS - 1);
+        self.buckets[bucket] += 1;
+        let (first, last) = self.filled;
+        self.filled = (first.min(bucket), last.max(bucket));
     }
 
     /// The command counted last.
@@ -214,11 +221,14 @@ impl Tally {
         if self.failed > 0 {
             command.failed.fetch_add(self.failed, Ordering::Relaxed);
         }
-        for (sum, bucket) in command.buckets.iter().zip(&mut self.buckets) {
-            if *bucket > 0 {
-                sum.fetch_add(u64::from(std::mem::take(bucket)), Ordering::Relaxed);
+        let (first, last) = self.filled;
+        for at in first..=last {
+            let bucket = std::mem::take(&mut self.buckets[at]);
+            if bucket > 0 {
+                command.buckets[at].fetch_add(u64::from(bucket), Ordering::Relaxed);
             }
         }
+        self.filled = NONE_FILLED;
         (self.calls, self.nanos, self.failed) = (0, 0, 0);
     }
 }

@@ -6,6 +6,8 @@
 pub(crate) mod clock;
 pub(crate) mod fork;
 #[cfg(feature = "server")]
+pub(crate) mod net;
+#[cfg(feature = "server")]
 pub(crate) mod process;
 pub(crate) mod reclaim;
 pub(crate) mod rng;

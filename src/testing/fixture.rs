@@ -9,6 +9,7 @@ use std::fmt;
 use super::Moment;
 use crate::engine::diff::{Score, is_plain, write_quoted};
 use crate::prelude::*;
+use crate::resp::split_words;
 use crate::{Db, Error, FieldTtl, KeyType, Record, Reply, Snapshot, ZRange};
 
 /// So many elements, fields or members stand on one line at most.
@@ -109,7 +110,7 @@ pub fn load(db: &Db, text: impl AsRef<[u8]>) -> Result<(), FixtureError> {
             continue;
         }
         last = (at + 1, line);
-        let words = split(line).ok_or_else(|| refuse(last, Cause::Unbalanced))?;
+        let words = split_words(line).ok_or_else(|| refuse(last, Cause::Unbalanced))?;
         let reply = session.execute(&words);
         let reply = reply.map_err(|error| refuse(last, Cause::Refused(error)))?;
         // A command of a transaction that was refused is an element of the answer to EXEC.
@@ -125,69 +126,6 @@ pub fn load(db: &Db, text: impl AsRef<[u8]>) -> Result<(), FixtureError> {
         Ok(_) => Err(refuse(last, Cause::Unfinished)),
         Err(_no_transaction) => Ok(()),
     }
-}
-
-/// The words of a line; `None` if its quotes are unbalanced.
-fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_ascii_start();
-    while !rest.is_empty() {
-        let mut word = Vec::new();
-        rest = read_word(rest, &mut word)?.trim_ascii_start();
-        words.push(word);
-    }
-    Some(words)
-}
-
-/// Reads one word and answers what follows it. A quote ends its word.
-fn read_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
-    loop {
-        match rest {
-            [] => return Some(rest),
-            [blank, ..] if blank.is_ascii_whitespace() => return Some(rest),
-            [quote @ (b'"' | b'\''), after @ ..] => {
-                rest = read_quoted(*quote, after, word)?;
-                let is_end = rest.first().is_none_or(u8::is_ascii_whitespace);
-                return is_end.then_some(rest);
-            }
-            [byte, after @ ..] => {
-                word.push(*byte);
-                rest = after;
-            }
-        }
-    }
-}
-
-fn read_quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
-    loop {
-        let (byte, after) = match rest {
-            [] => return None,
-            [byte, after @ ..] if *byte == quote => return Some(after),
-            [b'\\', b'\'', after @ ..] if quote == b'\'' => (b'\'', after),
-            [b'\\', b'x', high, low, after @ ..] if quote == b'"' && hex(*high, *low).is_some() => {
-                (hex(*high, *low)?, after)
-            }
-            [b'\\', escaped, after @ ..] if quote == b'"' => {
-                let byte = match escaped {
-                    b'n' => b'\n',
-                    b'r' => b'\r',
-                    b't' => b'\t',
-                    b'b' => 8,
-                    b'a' => 7,
-                    other => *other,
-                };
-                (byte, after)
-            }
-            [byte, after @ ..] => (*byte, after),
-        };
-        word.push(byte);
-        rest = after;
-    }
-}
-
-fn hex(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 /// The content of all logical databases as commands that make it anew, in the order of databases and keys, for

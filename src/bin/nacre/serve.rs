@@ -109,7 +109,7 @@ pub(crate) fn parse(parser: &mut Parser) -> Result<Option<ServeTask>, Failure> {
     };
     let (mut path, mut in_memory) = (None, false);
     while let Some(argument) = parser.next()? {
-        match argument {
+        match &argument {
             Short('h') | Long("help") => return Ok(None),
             Long("memory") => in_memory = true,
             Long("bind") => task.addresses.push(parser.value()?.string()?),
@@ -146,7 +146,9 @@ pub(crate) fn parse(parser: &mut Parser) -> Result<Option<ServeTask>, Failure> {
             }
             Long("enable-debug-command") => task.debug = yes("enable-debug-command", parser)?,
             Value(value) if path.is_none() => path = Some(PathBuf::from(value)),
-            other => return Err(usage(other.unexpected().to_string())),
+            Short(_) | Long(_) | Value(_) => {
+                return Err(usage(argument.unexpected().to_string()));
+            }
         }
     }
     task.database = match (path, in_memory) {

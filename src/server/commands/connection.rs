@@ -29,6 +29,12 @@ pub(super) static COMMANDS: &[(&str, Run)] = &[
         call.state.closes.set(true);
         Ok(Reply::ok())
     }),
+    ("CLIENT|CACHING", |_| {
+        Err(refuse(
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT \
+             mode enabled",
+        ))
+    }),
     ("CLIENT|GETNAME", |call| {
         let name = call.state.record.names.lock().name.clone();
         Ok(if name.is_empty() {
@@ -37,6 +43,7 @@ pub(super) static COMMANDS: &[(&str, Run)] = &[
             Reply::Bulk(name)
         })
     }),
+    ("CLIENT|GETREDIR", |_| Ok(Reply::Int(-1))),
     ("CLIENT|ID", |call| Ok(call.state.record.id.into())),
     ("CLIENT|INFO", |call| {
         Ok(Reply::Bulk(call.describe(&call.state.record)))
@@ -53,6 +60,20 @@ pub(super) static COMMANDS: &[(&str, Run)] = &[
             "Client names cannot contain spaces, newlines or special characters.",
         )?;
         Ok(Reply::ok())
+    }),
+    ("CLIENT|TRACKING", |call| match call.args.rest(2) {
+        [word] if word.eq_ignore_ascii_case(b"OFF") => Ok(Reply::ok()),
+        [word, ..] if word.eq_ignore_ascii_case(b"ON") => Err(refuse(
+            "ERR keys are not tracked: there is no server-assisted caching",
+        )),
+        _ => Err(CommandError::Syntax.into()),
+    }),
+    ("CLIENT|TRACKINGINFO", |_| {
+        Ok(Reply::Map(vec![
+            ("flags".into(), vec!["off"].into()),
+            ("redirect".into(), Reply::Int(-1)),
+            ("prefixes".into(), Reply::Array(Vec::new())),
+        ]))
     }),
     ("CLIENT|UNBLOCK", |call| call.unblock()),
     ("CLIENT|UNPAUSE", |call| {
@@ -143,6 +164,10 @@ impl Call<'_> {
             state.set_protocol(version);
         }
         let text = |text: &str| Reply::from(text);
+        let mode = match state.hub.settings.is_cluster {
+            true => "cluster",
+            false => "standalone",
+        };
         let proto = match state.protocol() {
             Protocol::Resp2 => 2_i64,
             Protocol::Resp3 => 3,
@@ -152,7 +177,7 @@ impl Call<'_> {
             (text("version"), text(REDIS_VERSION)),
             (text("proto"), proto.into()),
             (text("id"), state.record.id.into()),
-            (text("mode"), text("standalone")),
+            (text("mode"), text(mode)),
             (text("role"), text("master")),
             (text("modules"), Reply::Array(Vec::new())),
         ]))

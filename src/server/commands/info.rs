@@ -277,6 +277,7 @@ impl<'a> Page<'a> {
         self.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
         let frames = file.as_ref().map_or(0, |file| file.log.frames);
         self.field("rdb_changes_since_last_save", frames);
+        // One file is both: what saves it rewrites its log.
         let is_saving = u8::from(self.hub.saves.is_under_way());
         self.field("rdb_bgsave_in_progress", is_saving);
         self.field("rdb_last_save_time", saved_s);
@@ -296,7 +297,7 @@ impl<'a> Page<'a> {
         ]);
         self.field("aof_enabled", u8::from(file.is_some()));
         self.field("aof_rewrite_in_progress", is_saving);
-        self.field("aof_rewrite_scheduled", 0);
+        self.zeros(&["aof_rewrite_scheduled"]);
         self.field("aof_last_rewrite_time_sec", -1);
         self.field("aof_current_rewrite_time_sec", -1);
         self.field("aof_last_bgrewrite_status", compacted);

@@ -4,6 +4,7 @@
 //! To add one: its row there, its function in the file of its family here, and a line in that file's table.
 
 mod about;
+mod cluster;
 mod config;
 mod connection;
 mod debug;
@@ -40,6 +41,7 @@ type Run = fn(Call<'_>) -> Result<Reply, Error>;
 /// Every family's functions, by the names of their rows.
 static FAMILIES: &[&[(&str, Run)]] = &[
     about::COMMANDS,
+    cluster::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
@@ -89,6 +91,7 @@ mod tests {
             command::connection::COMMANDS,
             command::pubsub::COMMANDS,
             command::admin::COMMANDS,
+            command::cluster::COMMANDS,
         ];
         let rows = rows.into_iter().flatten().map(|spec| spec.name);
         // Containers answer nothing themselves, and their help comes from the table.

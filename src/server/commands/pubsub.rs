@@ -33,6 +33,9 @@ impl Call<'_> {
                 "ERR a transaction cannot change what its connection listens to",
             ));
         }
+        if self.state.waits_here {
+            return Err(refuse("ERR this connection cannot be sent to"));
+        }
         Ok(())
     }
 
