@@ -45,7 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "testing",
         &[
-            "error", "sys", "storage", "command", "engine", "db", "server",
+            "error", "sys", "storage", "command", "engine", "db", "resp", "server",
         ],
     ),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
