@@ -294,7 +294,7 @@ const KEYS: [&[u8]; 10] = [
 ];
 
 /// Redis's documentation groups.
-const GROUPS: [&str; 13] = [
+const GROUPS: [&str; 14] = [
     "string",
     "bitmap",
     "list",
@@ -308,6 +308,7 @@ const GROUPS: [&str; 13] = [
     "server",
     "connection",
     "pubsub",
+    "cluster",
 ];
 
 /// Arguments that fit somewhere and nowhere.
