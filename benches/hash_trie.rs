@@ -20,6 +20,8 @@ mod ds {
     pub(crate) mod config;
     pub(crate) mod hash_trie;
     pub(crate) mod pages;
+    #[cfg(test)]
+    mod test_random;
 }
 
 use ds::hash_trie::{EntryRef, HashTrie, NO_DEADLINE, NewPayload, Payload};

@@ -15,13 +15,15 @@ use crate::engine::Engine;
 use crate::engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest};
 use crate::engine::feed::{FeedLimits, Subscription};
 use crate::engine::options::{Ack, CompactionPolicy, EncodingLimits, EvictionPolicy, Options};
+use crate::engine::settings::Settings;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::stats::Stats;
 use crate::engine::transaction::Transaction;
 use crate::error::{CommandError, Error, StorageError};
+use crate::inspect::check_in;
 use crate::storage::backend::Storage;
 use crate::storage::os::OsStorage;
-use crate::storage::{CompactionReport, OpenReport};
+use crate::storage::{CheckReport, CompactionReport, OpenReport};
 use crate::sys::clock::Clock;
 
 mod activity;
@@ -33,6 +35,7 @@ pub use activity::{
     Rolling, Streak, TopStreak, User, UserId, Users, Window,
 };
 pub use blocking::Blocked;
+#[cfg(feature = "server")]
 pub(crate) use session::Way;
 pub use session::{Outcome, Session};
 
@@ -48,7 +51,16 @@ pub struct Db {
 struct Handle {
     engine: Arc<Engine>,
     options: Options,
-    report: Option<OpenReport>,
+    /// The file, if there is one.
+    opened: Option<Opened>,
+}
+
+/// How a file was found, and where.
+#[derive(Debug)]
+struct Opened {
+    report: OpenReport,
+    storage: Arc<dyn Storage>,
+    name: String,
 }
 
 impl Drop for Handle {
@@ -77,7 +89,7 @@ impl Builder {
     /// set. Redis: `hash-max-listpack-entries` and its kin.
     #[must_use]
     pub fn encoding_limits(mut self, limits: EncodingLimits) -> Self {
-        self.options.rules.encoding = limits;
+        self.options.encoding = limits;
         self
     }
 
@@ -100,7 +112,8 @@ impl Builder {
     /// A database in memory.
     #[must_use]
     pub fn open_in_memory(self) -> Db {
-        Db::from_engine(Engine::in_memory(&self.options, None), self.options, None)
+        let engine = Engine::in_memory(&self.options, None);
+        Db::from_engine(engine, self.options, None)
     }
 
     /// When a write counts as done; [`Ack::EverySec`] unless set.
@@ -219,8 +232,13 @@ impl Builder {
                 (Arc::new(storage) as Arc<dyn Storage>, name)
             }
         };
-        let (engine, report) = Engine::open(storage, &name, &self.options)?;
-        Ok(Db::from_engine(engine, self.options, Some(report)))
+        let (engine, report) = Engine::open(Arc::clone(&storage), &name, &self.options)?;
+        let opened = Opened {
+            report,
+            storage,
+            name,
+        };
+        Ok(Db::from_engine(engine, self.options, Some(opened)))
     }
 }
 
@@ -262,12 +280,12 @@ impl Db {
         Self::builder().open(path)
     }
 
-    fn from_engine(engine: Arc<Engine>, options: Options, report: Option<OpenReport>) -> Self {
+    fn from_engine(engine: Arc<Engine>, options: Options, opened: Option<Opened>) -> Self {
         Self {
             handle: Arc::new(Handle {
                 engine,
                 options,
-                report,
+                opened,
             }),
             database: 0,
         }
@@ -298,7 +316,20 @@ impl Db {
     /// What was found when the file was opened; `None` in memory.
     #[must_use]
     pub fn open_report(&self) -> Option<&OpenReport> {
-        self.handle.report.as_ref()
+        self.handle.opened.as_ref().map(|opened| &opened.report)
+    }
+
+    /// Verifies every byte of the file as [`inspect::check`](crate::inspect::check) does, while it is in use;
+    /// `None` in memory. What is written meanwhile may show as a torn tail, which is no damage.
+    ///
+    /// # Complexity
+    /// O(file).
+    ///
+    /// # Errors
+    /// As [`inspect::check`](crate::inspect::check).
+    pub fn check_file(&self) -> Result<Option<CheckReport>, Error> {
+        let check = |opened: &Opened| check_in(&*opened.storage, &opened.name, &mut |_, _| ());
+        self.handle.opened.as_ref().map(check).transpose()
     }
 
     /// Figures about the database as of now.
@@ -307,6 +338,79 @@ impl Db {
     /// [`StorageError::Closed`] after [`close`](Self::close).
     pub fn stats(&self) -> Result<Stats, Error> {
         Ok(self.engine().stats()?)
+    }
+
+    /// What was set when the database was opened, or since.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.engine().current_settings()
+    }
+
+    /// Changes the limit of memory and what happens when it is reached: [`Builder::max_memory`] of a
+    /// database in use. If more is taken already, keys go with the next commands that may need memory. Uses
+    /// of keys are known from here on if the policy asks for others than before.
+    ///
+    /// ```
+    /// # use nacredb::{Db, Error, EvictionPolicy, prelude::*};
+    /// let db = Db::open_in_memory();
+    /// db.set("old", vec![b'x'; 50_000])?;
+    /// db.set_max_memory(10_000, EvictionPolicy::AllKeysLru)?;
+    /// db.set("new", "v")?;
+    /// assert!(!db.exists("old")?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Complexity
+    /// O(shards) where there was no limit or the policy asks for other uses than before; O(1) otherwise.
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close); [`StorageError::Reentrant`] in a visitor.
+    pub fn set_max_memory(&self, bytes: u64, policy: EvictionPolicy) -> Result<(), Error> {
+        Ok(self.engine().set_max_memory(bytes, policy)?)
+    }
+
+    /// [`Builder::max_memory_samples`] of a database in use.
+    pub fn set_max_memory_samples(&self, samples: usize) {
+        self.engine().memory.set_samples(samples);
+    }
+
+    /// [`Builder::encoding_limits`] of a database in use. Collections keep the form they have until a write
+    /// finds them past a limit.
+    pub fn set_encoding_limits(&self, limits: EncodingLimits) {
+        self.engine().settings.encoding.set(limits);
+    }
+
+    /// [`Builder::ack`] of a database in use: for writes that begin after this has returned.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("app.nacre");
+    /// use nacredb::{Ack, Db, prelude::*};
+    /// let db = Db::open(&path)?;
+    /// db.set_ack(Ack::Always)?;
+    /// db.set("k", "v")?;
+    /// let file = db.stats()?.file.expect("a file");
+    /// assert_eq!(file.durable_lsn, file.end_lsn);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StorageError::Closed`] after [`close`](Self::close); [`StorageError::Io`] if [`Ack::Buffered`] needs
+    /// a thread that does not start: the class is then as before.
+    pub fn set_ack(&self, ack: Ack) -> Result<(), Error> {
+        Ok(self.engine().set_ack(ack)?)
+    }
+
+    /// Whether expired keys are removed although nobody writes to them. None of them shows either way.
+    #[cfg(feature = "server")]
+    pub(crate) fn set_expires(&self, expires: bool) {
+        self.engine().settings.set_expires(expires);
+    }
+
+    /// [`Builder::compaction`] of a database in use. A compaction under way goes on at its speed.
+    pub fn set_compaction_policy(&self, policy: CompactionPolicy) {
+        self.engine().settings.set_compaction(policy);
     }
 
     /// Waits until everything written so far is on disk, whatever the ack class.
@@ -404,9 +508,9 @@ impl Db {
     /// The changes that are committed from now on, of keys that match a pattern as `PSUBSCRIBE` does,
     /// in every database. A branch does not inherit it.
     ///
-    /// A change is an effect: what became of a key, with the values. The names of Redis's keyspace events
-    /// are derived from it, with the differences that [`Change::events`](crate::Change::events) lists. The
-    /// order is that of the log, by LSN; all changes of a command or transaction have one LSN and come
+    /// A change is an effect: what became of a key, with the values. With it come the keyspace events that Redis
+    /// would publish ([`Change::events`](crate::Change::events)). The order is that of the log, by LSN; all
+    /// changes of a command or transaction have one LSN and come
     /// together. What is in the database already is not told: to have that too, subscribe, take a
     /// [`snapshot`](Self::snapshot), and skip the changes before its [`lsn`](crate::Snapshot::lsn).
     ///
@@ -426,7 +530,8 @@ impl Db {
     /// db.set("page:1", "..")?;
     /// db.del("user:1")?;
     /// let change = users.recv()?;
-    /// assert_eq!((change.key(), change.events()), (&b"user:1"[..], &["set"][..]));
+    /// assert_eq!(change.key(), b"user:1");
+    /// assert_eq!(change.events(), ["set"]);
     /// assert_eq!(users.recv()?.events(), ["del"]);
     /// assert!(users.try_recv()?.is_none());
     /// # Ok::<(), Error>(())
@@ -460,7 +565,8 @@ impl Db {
     }
 
     /// A writable branch in memory: it starts with this database's content, and neither sees the other's
-    /// later writes. A manual clock is branched too: moving one does not move the other.
+    /// later writes. A manual clock is branched too: moving one does not move the other. Its settings are those
+    /// of this database as of now.
     ///
     /// # Complexity
     /// O(1), as [`snapshot`](Self::snapshot).
@@ -470,6 +576,7 @@ impl Db {
     pub fn fork(&self) -> Result<Self, Error> {
         let snapshot = self.snapshot()?;
         let mut options = self.handle.options.clone();
+        self.engine().settings_into(&mut options);
         if let Some(clock) = self.engine().clock.branch() {
             options.clock = clock;
         }
@@ -496,19 +603,55 @@ impl Db {
         self.engine().transaction(self.database, body)
     }
 
-    /// Moves a manual clock forward, removes what has expired, and ends the waits whose timeout has passed.
+    /// Moves a manual clock forward, removes what has expired, ends the waits whose timeout has passed, and
+    /// brings a file to the disk as often as its [`Ack`] class asks. A compaction that has become due is started and
+    /// not waited for.
     ///
     /// # Errors
     /// A refusal if the database's clock moves by itself; nothing is changed.
     pub fn advance(&self, by: Duration) -> Result<(), Error> {
         if !self.engine().clock.advance(by) {
-            let text = "ERR the clock of this database moves by itself";
-            return Err(CommandError::Other(text.into()).into());
+            return Err(clock_refusal());
         }
-        self.engine().expire_all();
-        self.engine().end_waits_due();
+        self.engine().time_was_moved();
         Ok(())
     }
+
+    /// Sets a manual clock, in milliseconds since the Unix epoch. Forward it is as [`advance`](Self::advance).
+    ///
+    /// Back, deadlines stay what they are: keys live longer by as much, waits take longer, `TIME` answers the
+    /// earlier time. What has expired and was removed does not come back. Times in a file's log never go
+    /// back: it keeps the latest until the clock has passed that again.
+    ///
+    /// ```
+    /// # use nacredb::{Db, ManualClock, Ttl, prelude::*};
+    /// # use std::sync::Arc;
+    /// let db = Db::builder().clock(Arc::new(ManualClock::new(5_000))).open_in_memory();
+    /// db.set("k", "v")?;
+    /// db.expire_at_ms("k", 9_000)?;
+    /// db.set_time_ms(1_000)?;
+    /// assert_eq!(db.ttl_ms("k")?, Ttl::Ms(8_000));
+    /// db.set_time_ms(9_001)?;
+    /// assert_eq!(db.get("k")?, None);
+    /// db.set_time_ms(1_000)?;
+    /// assert_eq!(db.get("k")?, None);
+    /// # Ok::<(), nacredb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub fn set_time_ms(&self, now_ms: u64) -> Result<(), Error> {
+        if !self.engine().clock.set(now_ms) {
+            return Err(clock_refusal());
+        }
+        self.engine().time_was_moved();
+        Ok(())
+    }
+}
+
+fn clock_refusal() -> Error {
+    let text = "ERR the clock of this database moves by itself";
+    CommandError::Other(text.into()).into()
 }
 
 impl RunRead for Db {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::effect::{Effect, codec};
 use crate::error::{Error, StorageError};
+use crate::storage::backend::Storage;
 use crate::storage::os::OsStorage;
 use crate::storage::{self, BadPayload, Loader, LogEntry, LogReader};
 
@@ -50,12 +51,16 @@ pub fn check_with(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<CheckReport, Error> {
     let (storage, name) = locate(path.as_ref())?;
-    Ok(storage::check_with(
-        &storage,
-        &name,
-        &Decodes,
-        &mut progress,
-    )?)
+    check_in(&storage, &name, &mut progress)
+}
+
+/// As [`check_with`], of a file in any storage.
+pub(crate) fn check_in(
+    storage: &dyn Storage,
+    name: &str,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<CheckReport, Error> {
+    Ok(storage::check_with(storage, name, &Decodes, progress)?)
 }
 
 /// Takes payloads that decode, and keeps nothing of them.

@@ -18,6 +18,8 @@
 //!
 //! [`Db`] opens and holds a database, [`Builder`] says how. [`Snapshot`] reads one moment,
 //! [`Transaction`] changes many keys at once. [`inspect`] looks at a file without opening it.
+//! [`resp`] is Redis's protocol, for servers.
+//! [`testing`] is for unit tests of code that uses a database.
 //! docs/durability.md says what each [`Ack`] class promises, docs/file-format.md what the bytes are.
 
 mod activity;
@@ -29,11 +31,13 @@ mod engine;
 pub mod error;
 pub mod inspect;
 mod keyspace;
+mod rdb;
 pub mod resp;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod storage;
 mod sys;
+pub mod testing;
 mod value;
 
 pub use activity::calendar::{Granularity, Period, Time, Zone};
@@ -42,6 +46,7 @@ pub use command::bitmap::{BitRange, BitmapRead, BitmapWrite};
 pub use command::bitmap_field::{BitFieldRead, BitFieldWrite, Field, FieldOps, Overflow};
 pub use command::bitmap_op::{BitOp, BitOpWrite};
 pub use command::bitmap_op_count::{BitOpCount, BitOpCountRead};
+pub use command::dump::{DumpRead, DumpWrite, RestoreOptions};
 pub use command::expire::{ExpireOptions, ExpireRead, ExpireWrite, Ttl};
 pub use command::geo::{GeoAddOptions, GeoRead, GeoUnit, GeoWrite};
 pub use command::geo_search::{GeoFound, GeoSearch, GeoSearchRead, GeoSearchWrite};
@@ -89,14 +94,18 @@ pub use db::{Bucket, Changes, Cohort, Rolling, Streak, TopStreak};
 pub use effect::{Effect, Items};
 pub use engine::change::{Change, ChangeKind};
 pub use engine::compactor::{CompactionHandle, CompactionPause, CompactionRequest, Progress};
+pub use engine::diff::{
+    Diff, Difference, DifferenceKind, FieldContent, KeyContent, PartDifference,
+};
 pub use engine::feed::{FeedLimits, Subscription};
 pub use engine::options::{Ack, CompactionPolicy, EvictionPolicy};
 pub use engine::record::Record;
+pub use engine::settings::Settings;
 pub use engine::snapshot::Snapshot;
-pub use engine::stats::{FileStats, Stats};
+pub use engine::stats::{DatabaseStats, FileStats, Stats};
 pub use engine::transaction::Transaction;
 pub use error::{CommandError, Error, StorageError};
-pub use keyspace::{KeyType, Side};
+pub use keyspace::{Event, EventClass, KeyType, Side};
 pub use sys::clock::{Clock, ManualClock, SystemClock};
 pub use value::EncodingLimits;
 pub use value::zset::{LexBound, ScoreBound};
@@ -107,6 +116,7 @@ pub mod prelude {
     pub use crate::command::bitmap_field::{BitFieldRead, BitFieldWrite};
     pub use crate::command::bitmap_op::BitOpWrite;
     pub use crate::command::bitmap_op_count::BitOpCountRead;
+    pub use crate::command::dump::{DumpRead, DumpWrite};
     pub use crate::command::expire::{ExpireRead, ExpireWrite};
     pub use crate::command::geo::{GeoRead, GeoWrite};
     pub use crate::command::geo_search::{GeoSearchRead, GeoSearchWrite};
@@ -148,3 +158,11 @@ struct ReadmeDoctests;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/activity.md")]
 struct ActivityDoctests;
+
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../docs/server.md")]
+struct ServerDoctests;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing-kit.md")]
+struct TestingKitDoctests;

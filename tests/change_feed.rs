@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use nacredb::prelude::*;
 use nacredb::{
-    Ack, Change, ChangeKind, Db, Effect, Error, EvictionPolicy, FeedLimits, ManualClock,
-    StorageError, Subscription, inspect,
+    Ack, Change, ChangeKind, Db, Effect, Error, EventClass, EvictionPolicy, FeedLimits,
+    ManualClock, StorageError, Subscription, inspect,
 };
 use parking_lot::Mutex;
 
-/// Database, key, events.
+/// Database, key, events but for `new`, as Redis's `A` leaves it out.
 type Row = (u8, String, Vec<&'static str>);
 
 fn row(change: &Change) -> Row {
     let key = String::from_utf8_lossy(change.key()).into_owned();
-    (change.database(), key, change.events().to_vec())
+    let events = change.events().iter();
+    let events = events.filter(|event| event.class() != EventClass::New);
+    let events = events.map(|event| event.name());
+    (change.database(), key, events.collect())
 }
 
 fn drain(subscription: &mut Subscription) -> Vec<Change> {
@@ -27,7 +30,9 @@ fn drain(subscription: &mut Subscription) -> Vec<Change> {
 }
 
 fn rows(subscription: &mut Subscription) -> Vec<(u8, String, Vec<&'static str>)> {
-    drain(subscription).iter().map(row).collect()
+    let changes = drain(subscription).into_iter();
+    let changes = changes.filter(|change| change.kind() != ChangeKind::Arrive);
+    changes.map(|change| row(&change)).collect()
 }
 
 fn plain(rows: &[(&str, &'static str)]) -> Vec<Row> {
@@ -60,7 +65,7 @@ fn events_are_named_as_redis_names_them() {
         ("RENAME k j", &[("k", "rename_from"), ("j", "rename_to")]),
         ("COPY j k", &[("k", "copy_to")]),
         ("DEL j k missing", &[("j", "del"), ("k", "del")]),
-        ("RPUSH l a", &[("l", "lpush")]),
+        ("RPUSH l a", &[("l", "rpush")]),
         ("RPUSH l b c", &[("l", "rpush")]),
         ("LSET l 0 z", &[("l", "lset")]),
         ("LPOP l", &[("l", "lpop")]),
@@ -86,8 +91,8 @@ fn events_are_named_as_redis_names_them() {
     assert_eq!(rows(&mut feed), moved);
     run("SWAPDB 3 4");
     let swapped = [
-        (3, String::new(), vec!["swapdb"]),
-        (4, String::new(), vec!["swapdb"]),
+        (3, String::new(), Vec::new()),
+        (4, String::new(), Vec::new()),
     ];
     assert_eq!(rows(&mut feed), swapped);
     db.advance(Duration::from_millis(501)).unwrap();
@@ -106,6 +111,74 @@ fn events_are_named_as_redis_names_them() {
     let kinds: Vec<_> = cleared.iter().map(Change::kind).collect();
     assert_eq!(kinds, [ChangeKind::DatabaseCleared, ChangeKind::AllCleared]);
     assert_eq!(cleared[0].database(), 5);
+}
+
+#[test]
+fn new_keys_are_told_apart_from_replaced_ones() {
+    let db = Db::open_in_memory();
+    let mut feed = db.subscribe("*").unwrap();
+    let mut said = |line: &str| -> Vec<String> {
+        let words: Vec<&str> = line.split(' ').collect();
+        db.execute(&words).unwrap();
+        let changes = drain(&mut feed);
+        let named = |change: &Change| {
+            let key = String::from_utf8_lossy(change.key()).into_owned();
+            let events = change.events().iter();
+            let events = events.map(|event| format!("{} {event} {key}", event.class().letter()));
+            events.collect::<Vec<_>>()
+        };
+        changes.iter().flat_map(named).collect()
+    };
+    assert_eq!(said("SET k v"), ["n new k", "$ set k"]);
+    assert_eq!(said("SET k v EX 9"), ["$ set k", "g expire k"]);
+    assert_eq!(said("SET k v KEEPTTL"), ["$ set k"]);
+    let renamed = ["n new j", "g rename_from k", "g rename_to j"];
+    assert_eq!(said("RENAME k j"), renamed);
+    assert_eq!(said("SADD s a b"), ["n new s", "s sadd s"]);
+    assert_eq!(said("SUNIONSTORE t s"), ["n new t", "s sunionstore t"]);
+    assert_eq!(said("SUNIONSTORE t s"), ["s sunionstore t"]);
+    assert_eq!(said("SUNIONSTORE t none"), ["g del t"]);
+    assert_eq!(said("SPOP s 9"), ["s spop s", "g del s"]);
+}
+
+#[test]
+fn a_large_command_is_named_once() {
+    let db = Db::open_in_memory();
+    let mut feed = db.subscribe("*").unwrap();
+    let large: Vec<Vec<u8>> = (0..30).map(|n| vec![n; 100_000]).collect();
+    let mut named_once = |event: &str| {
+        let changes = drain(&mut feed);
+        assert!(changes.len() > 1, "{event}: one effect");
+        let events = changes.iter().flat_map(Change::events);
+        let events: Vec<_> = events
+            .filter(|event| event.class() != EventClass::New)
+            .collect();
+        assert_eq!(events, [event]);
+    };
+    db.rpush("l", &large).unwrap();
+    named_once("rpush");
+    db.ltrim("l", 1, -2).unwrap();
+    named_once("ltrim");
+    db.sadd("s", &large).unwrap();
+    named_once("sadd");
+    let pairs: Vec<_> = large.iter().map(|field| (field, field)).collect();
+    db.hset_many("h", &pairs).unwrap();
+    named_once("hset");
+}
+
+#[test]
+fn what_a_transaction_left_undone_names_nothing_after_it() {
+    let db = Db::open_in_memory();
+    db.execute(&["SADD", "s", "a"]).unwrap();
+    db.set("k", "v").unwrap();
+    let mut feed = db.subscribe("*").unwrap();
+    db.transaction(|tx| {
+        // Adds nothing; its name must not stick to what follows.
+        tx.sadd("s", &["a"])?;
+        tx.del("k")
+    })
+    .unwrap();
+    assert_eq!(rows(&mut feed), plain(&[("k", "del")]));
 }
 
 #[test]
@@ -559,4 +632,37 @@ fn a_position_from_before_a_reopen_is_refused() {
     let end = db.subscribe("*").unwrap().resume_lsn();
     db.set("c", "v").unwrap();
     assert!(is_lagged(db.subscribe_from("*", end)), "nobody kept it");
+}
+
+#[test]
+fn a_value_that_is_taken_in_is_a_new_key_whatever_it_replaces() {
+    let db = Db::open_in_memory();
+    db.set("string", "v").unwrap();
+    db.rpush("list", &["a"]).unwrap();
+    db.sadd("set", &["a"]).unwrap();
+    db.hset("hash", "f", "v").unwrap();
+    db.zadd("zset", 1.0, "m").unwrap();
+    let keys = ["string", "list", "set", "hash", "zset"];
+    let payloads = keys.map(|key| db.dump(key).unwrap().unwrap());
+    let mut feed = db.subscribe("*").unwrap();
+    for (key, payload) in keys.into_iter().zip(&payloads) {
+        db.execute(&[b"RESTORE", key.as_bytes(), b"5000", payload, b"REPLACE"])
+            .unwrap();
+        let changes = drain(&mut feed);
+        let events = changes
+            .iter()
+            .flat_map(Change::events)
+            .map(|event| event.name());
+        assert_eq!(events.collect::<Vec<_>>(), ["new", "restore"], "{key}");
+    }
+    let past = [
+        &b"RESTORE"[..],
+        b"set",
+        b"1",
+        &payloads[2],
+        b"ABSTTL",
+        b"REPLACE",
+    ];
+    db.execute(&past).unwrap();
+    assert_eq!(drain(&mut feed)[0].events(), ["del"]);
 }

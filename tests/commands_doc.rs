@@ -96,6 +96,13 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
         &["SET k v", "SWAPDB 0 1", "DBSIZE"],
     ),
     ("connection", "Connection", &["SELECT 1", "PING"]),
+    ("pubsub", "Messages", &[]),
+    (
+        "scripting",
+        "Scripts and functions",
+        &["SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db"],
+    ),
+    ("cluster", "Cluster", &[]),
 ];
 
 /// A session with these commands and their replies, as a prompt shows them.
@@ -144,7 +151,10 @@ fn page() -> String {
             continue;
         }
         count += rows.len();
-        write!(page, "\n## {heading}\n\n```text\n{}```\n", session(example)).unwrap();
+        write!(page, "\n## {heading}\n").unwrap();
+        if !example.is_empty() {
+            write!(page, "\n```text\n{}```\n", session(example)).unwrap();
+        }
         let head = "| Command | Since | What it does | Cost | Differences |";
         write!(page, "\n{head}\n|---|---|---|---|---|\n").unwrap();
         for row in rows {

@@ -89,3 +89,8 @@ fn operations_follow_the_model() {
 fn requests_do_not_depend_on_their_pieces() {
     replay("resp", harness::resp::run);
 }
+
+#[test]
+fn payloads_are_refused_or_taken_whole() {
+    replay("rdb_payload", harness::rdb::run);
+}

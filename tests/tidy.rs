@@ -13,7 +13,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("effect", &["error", "sys"]),
     ("storage", &["error", "sys"]),
     ("keyspace", &["error", "ds", "value", "effect"]),
-    ("command", &["error", "value", "keyspace", "activity"]),
+    ("rdb", &["error", "value"]),
+    (
+        "command",
+        &["error", "value", "keyspace", "activity", "rdb"],
+    ),
     (
         "activity",
         &[
@@ -28,7 +32,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     (
         "db",
-        &["error", "sys", "storage", "command", "engine", "activity"],
+        &[
+            "error", "sys", "storage", "command", "engine", "activity", "inspect",
+        ],
     ),
     ("resp", &["error", "value", "command"]),
     (
@@ -36,6 +42,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["error", "sys", "value", "command", "db", "resp"],
     ),
     ("inspect", &["error", "effect", "storage"]),
+    (
+        "testing",
+        &[
+            "error", "sys", "storage", "command", "engine", "db", "server",
+        ],
+    ),
     ("fuzzing", &["error", "ds", "effect", "storage", "sys"]),
 ];
 

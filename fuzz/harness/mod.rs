@@ -14,4 +14,5 @@ pub(crate) mod input;
 pub(crate) mod model;
 pub(crate) mod open_bytes;
 pub(crate) mod operations;
+pub(crate) mod rdb;
 pub(crate) mod resp;

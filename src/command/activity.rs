@@ -6,7 +6,7 @@
 use super::run::{Keys, ReadCommand, WriteCommand};
 use crate::activity::definition::ActivityOptions;
 use crate::error::CommandError;
-use crate::keyspace::{ReadTx, Rules, Side, StringRef, WriteTx};
+use crate::keyspace::{Event, ReadTx, Rules, Side, StringRef, WriteTx};
 
 /// Marks whose bytes lie at most this far apart are written together: about what recording another write
 /// to the key costs.
@@ -35,6 +35,7 @@ impl WriteCommand for SetBits<'_> {
         if let Some(entry) = tx.as_read().entry(self.key) {
             entry.string()?;
         }
+        tx.event(Event::SetBit);
         let mut new = 0;
         let mut bits = self.bits;
         let mut run = Vec::new();
@@ -166,7 +167,9 @@ impl WriteCommand for NumberUsers<'_> {
                 .zip(&digits)
                 .flat_map(|(&name, digits)| [name, digits.as_bytes()])
                 .collect();
+            tx.event(Event::HSet);
             tx.hash_set(ids, &pairs);
+            tx.event(Event::RPush);
             tx.list_push(names, Side::Right, &new)?;
         }
         Ok(numbers)
@@ -223,6 +226,7 @@ impl WriteCommand for Define<'_> {
             .iter()
             .flat_map(|(field, value)| [*field, value.as_slice()])
             .collect();
+        tx.event(Event::HSet);
         tx.hash_set(self.key, &pairs);
         Ok(self.options.clone())
     }

@@ -157,7 +157,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         since: "2.0.0",
         summary: "Changes settings, all of them or none.",
         complexity: "O(N) where N is the number of settings",
-        differences: "A server's connection's; other handles refuse. The settings that exist here.",
+        differences: "A server's connection's; other handles refuse. The settings that exist here; docs/server.md says which have an effect.",
         example: "CONFIG SET timeout 300",
         ..BASE
     },
@@ -166,7 +166,7 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale],
         summary: "What test suites ask a server for.",
         complexity: "Depends on the subcommand",
-        differences: "A server's connection's; other handles refuse. Refused unless the server is started with it. JMAP and what would crash a server are refused.",
+        differences: "A server's connection's; other handles refuse. Refused unless the server is started with it. DIGEST is Redis's for the same content. RELOAD and LOADAOF verify the file and leave memory as it is. SLEEP holds one connection. JMAP and what would crash a server are refused.",
         example: "DEBUG SLEEP 0",
         ..BASE
     },
@@ -175,6 +175,8 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         arity: -1,
         flags: &[Flag::Loading, Flag::Stale],
         summary: "Returns figures about the server.",
+        complexity: "O(S) where S is the number of shards",
+        differences: "A server's connection's; other handles refuse. Fields of what there is none of here are 0; so are keyspace_hits and keyspace_misses, which are not counted.",
         example: "INFO server",
         ..BASE
     },

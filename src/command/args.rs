@@ -122,14 +122,12 @@ pub(crate) fn invalid_expire_time(command: &str) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::EncodingLimits;
 
     #[test]
     fn words_that_are_too_long_are_refused() {
         let rules = Rules {
             string_bytes_max: 3,
             bit_offsets: 8,
-            encoding: EncodingLimits::REDIS,
         };
         assert_eq!(check_words(rules, &[b"abc", b"", b"abc"]), Ok(()));
         let refused = Err(CommandError::StringTooLong);

@@ -15,7 +15,7 @@ use super::bitmap::{bad_offset, check_offset, other, parse_offset};
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, STRING_BYTES_LIMIT, StringRef, WriteTx};
+use crate::keyspace::{Event, ReadTx, Rules, STRING_BYTES_LIMIT, StringRef, WriteTx};
 use crate::value::number::parse_i64;
 
 /// How offsets differ from Redis's.
@@ -429,6 +429,13 @@ impl WriteCommand for BitField<'_> {
         let mut output = Vec::with_capacity(self.ops.ops.len());
         // How far the string has to reach at the end, and does so far.
         let (mut need, mut len, mut wrote) = (old_len, old_len, false);
+        let ends = self
+            .ops
+            .ops
+            .iter()
+            .filter(|op| !matches!(op.action, Action::Get));
+        let grows = ends.map(|op| op.field.end_byte()).max() > Some(old_len);
+        let mut is_named = false;
         for op in &self.ops.ops {
             let field = op.field;
             // Every type was checked above: an entry is a string.
@@ -454,11 +461,17 @@ impl WriteCommand for BitField<'_> {
                 Action::IncrBy(_) => new,
                 Action::Set(_) | Action::Get => old,
             }));
-            if new != old {
+            let window = (new != old).then(|| {
                 let (number, bytes, shift) = field.window(string);
                 let bits = (new as u128 & field.mask()) << shift;
                 let number = number & !(field.mask() << shift) | bits;
-                let window = number.to_be_bytes();
+                (number.to_be_bytes(), bytes)
+            });
+            if (grows || window.is_some()) && !is_named {
+                tx.event(Event::SetBit);
+                is_named = true;
+            }
+            if let Some((window, bytes)) = window {
                 tx.write_string(self.key, field.offset / 8, &window[16 - bytes..]);
                 len = len.max(field.end_byte());
                 wrote = true;

@@ -10,7 +10,7 @@ use super::bitmap::other;
 use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::bitmap::combine;
+use crate::keyspace::{Event, bitmap::combine};
 use crate::keyspace::{StringRef, WriteTx};
 use crate::value;
 
@@ -121,6 +121,7 @@ impl WriteCommand for Combine<'_> {
         if len == 0 {
             tx.remove(to);
         } else {
+            tx.event(Event::Set);
             tx.set_string_value(to, result);
         }
         Ok(len)

@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::run::{Keys, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::CommandError;
-use crate::keyspace::{KeyType, Side, WriteTx};
+use crate::keyspace::{Event, KeyType, Side, WriteTx};
 use crate::value::number::{LongDouble, write_double};
 
 const DIFFERENCES: &str = "Waits on the calling thread. In a transaction and in a script of commands between \
@@ -323,7 +323,13 @@ fn members(
     let ranks = if highest { len - count..len } else { 0..count };
     let mut removed = match count {
         0 => Vec::new(),
-        _ => tx.zset_remove_ranks(key, ranks),
+        _ => {
+            tx.event(match highest {
+                true => Event::ZPopMax,
+                false => Event::ZPopMin,
+            });
+            tx.zset_remove_ranks(key, ranks)
+        }
     };
     if highest {
         removed.reverse();

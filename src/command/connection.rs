@@ -47,12 +47,32 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         ..BASE
     },
     CommandSpec {
+        name: "CLIENT|CACHING",
+        arity: 3,
+        flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+        since: "6.0.0",
+        summary: "Would track the keys of the next command.",
+        differences: "A server's connection's; other handles refuse. Nothing is tracked.",
+        example: "CLIENT CACHING YES",
+        ..BASE
+    },
+    CommandSpec {
         name: "CLIENT|GETNAME",
         arity: 2,
         flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
         since: "2.6.9",
         summary: "Returns the name of the connection.",
         example: "CLIENT GETNAME",
+        ..BASE
+    },
+    CommandSpec {
+        name: "CLIENT|GETREDIR",
+        arity: 2,
+        flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+        since: "6.0.0",
+        summary: "Returns where notices of tracked keys go: nowhere.",
+        differences: "A server's connection's; other handles refuse. Nothing is tracked.",
+        example: "CLIENT GETREDIR",
         ..BASE
     },
     CommandSpec {
@@ -147,6 +167,26 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         since: "2.6.9",
         summary: "Names the connection.",
         example: "CLIENT SETNAME name",
+        ..BASE
+    },
+    CommandSpec {
+        name: "CLIENT|TRACKING",
+        arity: -3,
+        flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+        since: "6.0.0",
+        summary: "Switches the tracking of keys, which stays off.",
+        differences: "A server's connection's; other handles refuse. Nothing is tracked.",
+        example: "CLIENT TRACKING OFF",
+        ..BASE
+    },
+    CommandSpec {
+        name: "CLIENT|TRACKINGINFO",
+        arity: 2,
+        flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+        since: "6.2.0",
+        summary: "Says what is tracked: nothing.",
+        differences: "A server's connection's; other handles refuse. Nothing is tracked.",
+        example: "CLIENT TRACKINGINFO",
         ..BASE
     },
     CommandSpec {

@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{Event, ReadTx, WriteTx};
 
 /// A row of the `EXPIRE` kind.
 const fn expire_row(
@@ -322,7 +322,10 @@ impl WriteCommand for Expire<'_> {
             return Ok(false);
         }
         match u64::try_from(deadline_ms) {
-            Ok(at_ms) if at_ms > now_ms => tx.expire(self.key, Some(at_ms)),
+            Ok(at_ms) if at_ms > now_ms => {
+                tx.event(Event::Expire);
+                tx.expire(self.key, Some(at_ms))
+            }
             Ok(_) | Err(_) => tx.remove(self.key),
         };
         Ok(true)
@@ -344,6 +347,7 @@ impl WriteCommand for Persist<'_> {
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<bool, CommandError> {
         let entry = tx.entry(self.key);
         let has_deadline = entry.is_some_and(|entry| entry.expires_at_ms().is_some());
+        tx.event(Event::Persist);
         Ok(has_deadline && tx.expire(self.key, None))
     }
 }

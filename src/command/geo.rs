@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{Event, ReadTx, WriteTx};
 use crate::value::geo::Point;
 use crate::value::number::parse_double;
 
@@ -263,6 +263,7 @@ impl WriteCommand for Add<'_> {
             return Ok(0);
         }
         let mut counted = 0;
+        tx.event(Event::ZAdd);
         tx.zset_add_with(self.key, &self.items, |old, score| match old {
             None if only_known => None,
             None => {

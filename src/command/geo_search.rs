@@ -12,7 +12,7 @@ use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions, Stored};
 use super::zset_range::Copied;
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{Event, ReadTx, WriteTx};
 use crate::value::ZSetValue;
 use crate::value::geo::{Area, Point, Shape};
 use crate::value::number::parse_double;
@@ -486,6 +486,7 @@ fn store(
     tx: &mut WriteTx<'_>,
     to: &[u8],
     from: &[u8],
+    event: Event,
     asked: impl FnOnce(Option<&ZSetValue>) -> Result<Option<(Area, Wanted)>, CommandError>,
 ) -> Result<u64, CommandError> {
     let entry = tx.entry(from);
@@ -502,7 +503,7 @@ fn store(
             copied.push(found.member, score);
         }
     }
-    copied.store_whole(tx, to)
+    copied.store_whole(tx, to, event)
 }
 
 /// A search in words that is stored.
@@ -525,7 +526,11 @@ impl WriteCommand for Store<'_> {
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
-        store(tx, self.to, self.from, |zset| {
+        let event = match self.form {
+            Form::Radius { .. } | Form::Member { .. } => Event::GeoRadiusStore,
+            Form::Search | Form::SearchStore => Event::GeoSearchStore,
+        };
+        store(tx, self.to, self.from, event, |zset| {
             parse(self.args, self.form, zset)
         })
     }
@@ -736,7 +741,10 @@ impl WriteCommand for TypedStore<'_> {
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
-        store(tx, self.to, self.from, |zset| self.search.resolve(zset))
+        let event = Event::GeoSearchStore;
+        store(tx, self.to, self.from, event, |zset| {
+            self.search.resolve(zset)
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{Event, ReadTx, WriteTx};
 
 const READS: &[Flag] = &[Flag::ReadOnly, Flag::Fast];
 const WRITES: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::Fast];
@@ -305,6 +305,7 @@ impl WriteCommand for HSet<'_> {
         if self.pairs.is_empty() {
             return Ok(0);
         }
+        tx.event(Event::HSet);
         Ok(tx.hash_set(self.key, self.pairs) as u64)
     }
 }
@@ -332,6 +333,7 @@ impl WriteCommand for HSetNx<'_> {
             return Ok(false);
         }
         check_words(tx.rules, &self.pair)?;
+        tx.event(Event::HSet);
         tx.hash_set(self.key, &self.pair);
         Ok(true)
     }
@@ -352,7 +354,10 @@ impl WriteCommand for HDel<'_> {
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         match tx.as_read().hash(self.key)? {
-            Some(_) => Ok(tx.hash_remove(self.key, self.fields) as u64),
+            Some(_) => {
+                tx.event(Event::HDel);
+                Ok(tx.hash_remove(self.key, self.fields) as u64)
+            }
             None => Ok(0),
         }
     }

@@ -6,7 +6,7 @@
 use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::WriteTx;
+use crate::keyspace::{Event, WriteTx};
 use crate::value::number::{I64Text, LongDouble, parse_i64};
 
 const FLAGS: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::Fast];
@@ -102,6 +102,7 @@ impl WriteCommand for HIncrBy<'_> {
         };
         let sum = old.checked_add(self.by).ok_or(CommandError::Overflow)?;
         let text = I64Text::new(sum);
+        tx.event(Event::HIncrBy);
         set_counter(tx, self.key, self.field, text.as_bytes(), deadline_ms);
         Ok(sum)
     }
@@ -150,6 +151,7 @@ impl WriteCommand for HIncrByFloat<'_> {
         }
         let mut text = Vec::new();
         sum.write_human(&mut text);
+        tx.event(Event::HIncrByFloat);
         set_counter(tx, self.key, self.field, &text, deadline_ms);
         Ok(text)
     }

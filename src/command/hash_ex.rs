@@ -9,7 +9,7 @@ use super::hash_expire::{Base, Deadline, FEW_FIELDS, Unit, parse_deadline, parse
 use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::WriteTx;
+use crate::keyspace::{Event, WriteTx};
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -179,9 +179,14 @@ impl WriteCommand for HTake<'_> {
         match self.after {
             After::Keep => {}
             After::Remove | After::Expire(_) if removes => {
+                tx.event(Event::HDel);
                 tx.hash_remove(self.key, &found);
             }
             After::Remove | After::Persist | After::Expire(_) if !found.is_empty() => {
+                tx.event(match expires_at_ms {
+                    Some(_) => Event::HExpire,
+                    None => Event::HPersist,
+                });
                 tx.hash_expire(self.key, &found, expires_at_ms);
             }
             After::Remove | After::Persist | After::Expire(_) => {}
@@ -393,6 +398,7 @@ impl WriteCommand for HSetEx<'_> {
             // Set and gone at once.
             (_, Some(at_ms)) if at_ms <= now_ms => {
                 let fields: Vec<&[u8]> = fields.into_iter().collect();
+                tx.event(Event::HDel);
                 tx.hash_remove(self.key, &fields);
                 return Ok(true);
             }
@@ -403,7 +409,11 @@ impl WriteCommand for HSetEx<'_> {
             }
             (Expiry::Never | Expiry::Set(_), None) => {}
         }
+        tx.event(Event::HSet);
         tx.hash_set(self.key, self.pairs);
+        if expires_at_ms.is_some() {
+            tx.event(Event::HExpire);
+        }
         deadlines.sort_unstable();
         for same in deadlines.chunk_by(|one, two| one.0 == two.0) {
             let fields: Vec<&[u8]> = same.iter().map(|&(_, name)| name).collect();

@@ -12,7 +12,7 @@ use super::reply::Reply;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{Event, ReadTx, WriteTx};
 
 type Call = fn(Args<'_>, &dyn Host) -> Result<Reply, Error>;
 
@@ -399,8 +399,10 @@ impl WriteCommand for HExpire<'_> {
         let mut fields: Vec<&[u8]> = met.into_keys().collect();
         fields.sort_unstable();
         if is_past {
+            tx.event(Event::HDel);
             tx.hash_remove(self.key, &fields);
         } else {
+            tx.event(Event::HExpire);
             tx.hash_expire(self.key, &fields, Some(at_ms));
         }
         Ok(done)
@@ -451,6 +453,7 @@ impl WriteCommand for HPersist<'_> {
             done.push(had_deadline.map(|had| had && persisted.insert(field)));
         }
         let fields: Vec<&[u8]> = persisted.into_iter().collect();
+        tx.event(Event::HPersist);
         tx.hash_expire(self.key, &fields, None);
         Ok(done)
     }

@@ -9,7 +9,7 @@ use super::args::refs;
 use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, StringRef, WriteTx};
+use crate::keyspace::{Event, ReadTx, StringRef, WriteTx};
 use crate::value::hyperloglog::{self as hll, Encoding, HyperLogLog, Registers};
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
@@ -184,6 +184,7 @@ impl WriteCommand for Add<'_> {
                 new.add(element)?;
             }
             new.make_stale();
+            tx.event(Event::PfAdd);
             tx.put_string(self.key, new.as_bytes(), true, None);
             return Ok(true);
         };
@@ -192,6 +193,9 @@ impl WriteCommand for Add<'_> {
         if encoding == Encoding::Dense {
             let raised = self.raised(string);
             let pieces = Self::pieces(string, &raised);
+            if !pieces.is_empty() {
+                tx.event(Event::PfAdd);
+            }
             for (at, bytes) in &pieces {
                 tx.write_string(self.key, *at as u64, bytes);
             }
@@ -210,6 +214,7 @@ impl WriteCommand for Add<'_> {
         }
         if updated {
             new.make_stale();
+            tx.event(Event::PfAdd);
         }
         write_changes(tx, self.key, old.as_bytes(), new.as_bytes());
         Ok(updated)
@@ -357,7 +362,12 @@ impl WriteCommand for Merge<'_> {
         }
         new.raise_all(&registers)?;
         new.make_stale();
+        tx.event(Event::PfAdd);
         match old {
+            // Redis publishes one that changes nothing too, and lets it touch who watches the key.
+            Some(old) if old.as_bytes() == new.as_bytes() && tx.is_observed() => {
+                tx.write_string(to, old.as_bytes().len() as u64, &[]);
+            }
             Some(old) => write_changes(tx, to, old.as_bytes(), new.as_bytes()),
             None => tx.put_string(to, new.as_bytes(), true, None),
         }

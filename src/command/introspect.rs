@@ -293,41 +293,85 @@ fn key_specification(spec: &CommandSpec) -> Option<Reply> {
     ]))
 }
 
-/// The access control categories of a command, in Redis's order.
-fn categories(spec: &CommandSpec) -> impl Iterator<Item = &'static str> + use<> {
+/// The access control categories, in Redis's order.
+pub(crate) const CATEGORIES: [&str; 21] = [
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
+    "scripting",
+];
+
+/// The access control categories of a command, in Redis's order. A container is of none: its subcommands are.
+fn categories(spec: &'static CommandSpec) -> impl Iterator<Item = &'static str> + use<> {
+    let is_container = spec.subcommands().next().is_some() && spec.name != "COMMAND";
+    CATEGORIES
+        .into_iter()
+        .filter(move |category| match *category {
+            "slow" => !spec.flags.contains(&Flag::Fast),
+            _ => !is_container && is_of(spec, category),
+        })
+}
+
+fn is_of(spec: &CommandSpec, category: &str) -> bool {
     let name = spec.name;
     let has = |flag: Flag| spec.flags.contains(&flag);
-    let whole = matches!(name, "DBSIZE" | "FLUSHALL" | "FLUSHDB");
-    let fast = has(Flag::Fast);
+    let group = |group: &str| spec.group == group;
     let sorts = name.starts_with("SORT");
-    [
-        (
-            "keyspace",
-            whole || (spec.group == "generic" && name != "OBJECT" && !sorts),
-        ),
-        ("read", has(Flag::ReadOnly)),
-        ("write", has(Flag::Write)),
-        ("set", spec.group == "set" || sorts),
-        ("sortedset", spec.group == "sorted-set" || sorts),
-        ("list", spec.group == "list" || sorts),
-        ("hash", spec.group == "hash"),
-        ("string", spec.group == "string"),
-        ("bitmap", spec.group == "bitmap"),
-        ("hyperloglog", spec.group == "hyperloglog"),
-        ("geo", spec.group == "geo"),
-        ("fast", fast),
-        ("slow", !fast),
-        (
-            "dangerous",
-            sorts || matches!(name, "FLUSHALL" | "FLUSHDB" | "KEYS"),
-        ),
-        (
-            "connection",
-            spec.group == "connection" || name.split('|').next() == Some("COMMAND"),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(category, holds)| holds.then_some(category))
+    let waits_for_others = matches!(name, "WAIT" | "WAITAOF");
+    let asks_cluster = matches!(name, "ASKING" | "READONLY" | "READWRITE");
+    let rules = has(Flag::Admin) || matches!(name, "LASTSAVE" | "ROLE");
+    match category {
+        "keyspace" => {
+            matches!(name, "DBSIZE" | "FLUSHALL" | "FLUSHDB" | "SWAPDB")
+                || (group("generic") && !sorts && !waits_for_others)
+        }
+        "read" => has(Flag::ReadOnly) && !group("scripting"),
+        "write" => has(Flag::Write),
+        "set" | "list" => group(category) || sorts,
+        "sortedset" => group("sorted-set") || sorts,
+        "pubsub" => has(Flag::PubSub),
+        "admin" => rules,
+        "fast" => has(Flag::Fast),
+        "blocking" => has(Flag::Blocking),
+        "dangerous" => {
+            let all = ["FLUSHALL", "FLUSHDB", "KEYS", "SWAPDB", "INFO", "RESTORE"];
+            rules || sorts || all.contains(&name)
+        }
+        "connection" => {
+            group("connection")
+                || waits_for_others
+                || asks_cluster
+                || name.split('|').next() == Some("COMMAND")
+        }
+        "transaction" => group("transactions"),
+        _ => group(category),
+    }
+}
+
+/// The commands of an access control category; `None` if there is no such category.
+#[cfg(feature = "server")]
+pub(crate) fn commands_of(category: &[u8]) -> Option<Vec<String>> {
+    let mut named = CATEGORIES.into_iter();
+    let known = named.find(|known| known.as_bytes().eq_ignore_ascii_case(category))?;
+    let is_of = |spec: &&'static CommandSpec| categories(spec).any(|of| of == known);
+    Some(all().filter(is_of).map(CommandSpec::lower_name).collect())
 }
 
 /// `COMMAND DOCS`: names that are no command's are left out.
@@ -362,7 +406,7 @@ fn documentation(spec: &'static CommandSpec) -> Reply {
 
 /// `COMMAND LIST`.
 fn list(args: Args<'_>) -> Result<Reply, CommandError> {
-    let wanted: Box<dyn Fn(&CommandSpec) -> bool> = match args.count() {
+    let wanted: Box<dyn Fn(&'static CommandSpec) -> bool> = match args.count() {
         2 => Box::new(|_| true),
         5 if args.is(2, "FILTERBY") => {
             let value = args.word(4)?;
@@ -399,6 +443,9 @@ fn keys_of(words: &[&[u8]]) -> Result<Reply, CommandError> {
         return refuse("ERR Invalid number of arguments specified for command");
     }
     let Some(positions) = spec.keys.among(words) else {
+        if spec.flags.contains(&Flag::NoMandatoryKeys) {
+            return Ok(Reply::Array(Vec::new()));
+        }
         return refuse("ERR Invalid arguments specified for command");
     };
     let keys = positions.into_iter().map(|at| words[at].to_vec().into());

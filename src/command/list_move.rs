@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::run::{Host, Keys, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{Side, WriteTx};
+use crate::keyspace::{Event, Side, WriteTx};
 use crate::value::ListValue;
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
@@ -168,6 +168,24 @@ impl<'a> ListPop<'a> {
     }
 }
 
+/// What Redis calls an insertion at this end.
+#[inline]
+pub(crate) fn push_event(side: Side) -> Event {
+    match side {
+        Side::Left => Event::LPush,
+        Side::Right => Event::RPush,
+    }
+}
+
+/// What Redis calls a removal from this end.
+#[inline]
+fn pop_event(side: Side) -> Event {
+    match side {
+        Side::Left => Event::LPop,
+        Side::Right => Event::RPop,
+    }
+}
+
 impl WriteCommand for ListPop<'_> {
     type Output = Option<Vec<Vec<u8>>>;
 
@@ -181,6 +199,7 @@ impl WriteCommand for ListPop<'_> {
         };
         let (elements, from, count) = taken(entry.list()?, self.side, self.count);
         if count > 0 {
+            tx.event(pop_event(self.side));
             tx.list_remove(self.key, from, count);
         }
         Ok(Some(elements))
@@ -204,6 +223,7 @@ impl WriteCommand for ListPopOne<'_> {
 
     #[inline]
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<Self::Output, CommandError> {
+        tx.event(pop_event(self.side));
         tx.list_pop(self.key, self.side)
     }
 }
@@ -318,8 +338,10 @@ impl WriteCommand for ListMove<'_> {
         let (mut elements, from, _) = taken(entry.list()?, self.from_side, 1);
         let element = elements.pop().unwrap_or_default();
         // First put, then taken: a list that is both never becomes empty, and keeps its deadline.
+        tx.event(push_event(self.to_side));
         tx.list_push(self.to, self.to_side, &[&element])?;
         let is_behind_new = self.from == self.to && self.to_side == Side::Left;
+        tx.event(pop_event(self.from_side));
         tx.list_remove(self.from, from + u64::from(is_behind_new), 1);
         Ok(Some(element))
     }

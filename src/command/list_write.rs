@@ -5,13 +5,13 @@
 
 use super::args::{Args, refs};
 use super::list::{clamp, position};
-use super::list_move::{KeyAndElements, ListMove, ListMultiPop, ListPop, ListPopOne};
+use super::list_move::{KeyAndElements, ListMove, ListMultiPop, ListPop, ListPopOne, push_event};
 use super::reply::Reply;
 use super::run::{Host, Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string::{VALUE_LENGTH, check_length};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{Rules, Side, WriteTx};
+use crate::keyspace::{Event, Rules, Side, WriteTx};
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -214,6 +214,7 @@ impl WriteCommand for Push<'_> {
         if self.only_if_present && tx.list_len(self.key)? == 0 {
             return Ok(0);
         }
+        tx.event(push_event(self.side));
         tx.list_push(self.key, self.side, self.elements)
     }
 }
@@ -300,6 +301,7 @@ impl WriteCommand for Insert<'_> {
             return Ok(Inserted::NoPivot);
         };
         let index = pivot as u64 + u64::from(self.place == Place::After);
+        tx.event(Event::LInsert);
         tx.list_insert(self.key, index, self.element);
         Ok(Inserted::At(len + 1))
     }
@@ -329,6 +331,7 @@ impl WriteCommand for Set<'_> {
         let len = entry.list()?.len();
         let index = position(len, self.index.clone()?)
             .ok_or(CommandError::Other("ERR index out of range".into()))?;
+        tx.event(Event::LSet);
         tx.list_set(self.key, index, self.element);
         Ok(())
     }
@@ -350,6 +353,7 @@ impl WriteCommand for Remove<'_> {
     }
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
+        tx.event(Event::LRem);
         let Some(entry) = tx.entry(self.key) else {
             return Ok(0);
         };
@@ -418,6 +422,11 @@ impl WriteCommand for Trim<'_> {
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
         let len = tx.list_len(self.key)?;
         let (from, to) = clamp(len, self.start, self.end);
+        tx.event(Event::LTrim);
+        // Redis publishes one that cuts nothing too, and lets it touch who watches the key.
+        if len > 0 && (from, to) == (0, len) && tx.is_observed() {
+            tx.list_remove(self.key, len, 0);
+        }
         if to < len {
             tx.list_remove(self.key, to, len - to);
         }

@@ -33,8 +33,42 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
         arity: -2,
         summary: "Tells what keys and values take; has subcommands.",
         complexity: "That of the subcommand",
-        differences: "DOCTOR, MALLOC-STATS and PURGE are about Redis's allocator, and missing.",
         example: "MEMORY HELP",
+        ..BASE
+    },
+    CommandSpec {
+        name: "MEMORY|DOCTOR",
+        summary: "Says in words whether what is taken comes near what may be.",
+        differences: "The texts are our own.",
+        example: "MEMORY DOCTOR",
+        call: |_, host| {
+            let totals = host.read_raw(&DatasetSize)?;
+            let (keys, bytes) = (totals.keys, totals.bytes);
+            let each = bytes.checked_div(keys).unwrap_or(0);
+            Ok(Reply::Bulk(
+                format!(
+                    "{keys} keys take {bytes} bytes with their values, {each} each. What snapshots \
+                     keep beside them is not counted."
+                )
+                .into_bytes(),
+            ))
+        },
+        ..BASE
+    },
+    CommandSpec {
+        name: "MEMORY|MALLOC-STATS",
+        summary: "Returns what the memory allocator says: nothing, for it is the program's.",
+        differences: "The allocator is the program's own choice and tells nothing.",
+        example: "MEMORY MALLOC-STATS",
+        call: |_, _| Ok(Reply::from("Stats not supported for the current allocator")),
+        ..BASE
+    },
+    CommandSpec {
+        name: "MEMORY|PURGE",
+        summary: "Asks the memory allocator for what it keeps: it has none to ask for.",
+        differences: "Does nothing: what is freed goes back to the program's allocator at once.",
+        example: "MEMORY PURGE",
+        call: |_, _| Ok(Reply::ok()),
         ..BASE
     },
     CommandSpec {
@@ -88,6 +122,12 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
 
 const HELP: &[&str] = &[
     "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DOCTOR",
+    "    Say in words what is taken.",
+    "MALLOC-STATS",
+    "    Return what the memory allocator says: nothing.",
+    "PURGE",
+    "    Do nothing: freed memory is not kept back.",
     "STATS",
     "    Return how many keys there are and what they and their values take.",
     "USAGE <key> [SAMPLES <count>]",

@@ -11,6 +11,8 @@
 //! 1. An operation names every key it touches in `keys()`.
 //! 2. It checks everything before its first mutation; no `?` follows one.
 //! 3. Its errors print Redis's exact text.
+//! 4. It names each change before it makes it, as Redis's keyspace event does (`WriteTx::event`); removals,
+//!    moves and copies of whole keys name themselves.
 
 pub(crate) mod activity;
 pub(crate) mod activity_select;
@@ -24,6 +26,9 @@ pub(crate) mod bitmap_window;
 pub(crate) mod blocking;
 pub(crate) mod cluster;
 pub(crate) mod connection;
+#[cfg(feature = "server")]
+pub(crate) mod digest;
+pub(crate) mod dump;
 pub(crate) mod expire;
 pub(crate) mod geo;
 pub(crate) mod geo_search;
@@ -41,12 +46,14 @@ pub(crate) mod list_write;
 pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod pubsub;
+pub(crate) mod replication;
 pub(crate) mod reply;
 pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod scan_elements;
 #[cfg(test)]
 pub(crate) mod script;
+pub(crate) mod scripting;
 pub(crate) mod server;
 pub(crate) mod set;
 pub(crate) mod set_join;
@@ -111,6 +118,7 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     set_join::COMMANDS,
     set_scan::COMMANDS,
     key::COMMANDS,
+    dump::COMMANDS,
     expire::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
@@ -123,6 +131,8 @@ pub(crate) static FAMILIES: &[&[CommandSpec]] = &[
     connection::COMMANDS,
     pubsub::COMMANDS,
     admin::COMMANDS,
+    scripting::COMMANDS,
+    replication::COMMANDS,
     cluster::COMMANDS,
 ];
 

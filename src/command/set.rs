@@ -12,7 +12,7 @@ use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string::VALUE_LENGTH;
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{Event, ReadTx, WriteTx};
 use crate::value::set::Member;
 
 const READS: &[Flag] = &[Flag::ReadOnly, Flag::Fast];
@@ -166,6 +166,7 @@ impl WriteCommand for SAdd<'_> {
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<u64, CommandError> {
         tx.as_read().set(self.key)?;
         check_words(tx.rules, self.members)?;
+        tx.event(Event::SAdd);
         Ok(tx.set_add(self.key, self.members))
     }
 }
@@ -188,6 +189,7 @@ impl WriteCommand for SRem<'_> {
         if tx.as_read().set(self.key)?.is_none() {
             return Ok(0);
         }
+        tx.event(Event::SRem);
         Ok(tx.set_remove(self.key, self.members))
     }
 }
@@ -216,7 +218,11 @@ impl WriteCommand for SMove<'_> {
         if !from.contains(self.member) || self.from == self.to {
             return Ok(from.contains(self.member));
         }
+        // Redis looks at both before it changes one, and publishes then what had expired.
+        tx.purge_expired(self.to);
+        tx.event(Event::SRem);
         tx.set_remove(self.from, &[self.member]);
+        tx.event(Event::SAdd);
         tx.set_add(self.to, &[self.member]);
         Ok(true)
     }

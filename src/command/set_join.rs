@@ -10,10 +10,10 @@ use super::reply::Reply;
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, WriteTx};
-use crate::value::SetValue;
+use crate::keyspace::{Event, ReadTx, Rules, WriteTx};
 use crate::value::number::parse_i64;
 use crate::value::set_ops::{difference_of, intersect, subtract, union_of, unite};
+use crate::value::{EncodingLimits, SetValue};
 
 /// The row of a command that joins sets and returns the result.
 const fn row(
@@ -139,8 +139,8 @@ fn all_there<'a>(sets: &[Option<&'a SetValue>]) -> Vec<&'a SetValue> {
 }
 
 /// Puts members in the order of Redis's temporary set: ascending if that is one of integers.
-fn arrange(members: &mut Vec<Vec<u8>>, rules: Rules) {
-    if members.len() > rules.encoding.set_intset_entries {
+fn arrange(members: &mut Vec<Vec<u8>>, limits: EncodingLimits) {
+    if members.len() > limits.set_intset_entries {
         return;
     }
     let number = |member: Vec<u8>| match parse_i64(&member) {
@@ -179,7 +179,7 @@ impl ReadCommand for Join<'_> {
 
     fn execute(&self, tx: &ReadTx<'_>) -> Result<Self::Output, CommandError> {
         let sets = sets_at(tx, self.keys)?;
-        let (hasher, limits) = (tx.layout.hasher(), tx.rules.encoding);
+        let (hasher, limits) = (tx.layout.hasher(), tx.encoding.limits());
         let mut found = Vec::new();
         match self.op {
             // In the order of the smallest set, as Redis answers it.
@@ -192,14 +192,14 @@ impl ReadCommand for Join<'_> {
                 unite(&there, hasher, &limits, &mut |member| {
                     found.push(member.to_vec());
                 });
-                arrange(&mut found, *tx.rules);
+                arrange(&mut found, limits);
             }
             Op::Diff => {
                 if let Some((Some(first), others)) = sets.split_first() {
                     subtract(first, others, hasher, &limits, &mut |member| {
                         found.push(member.to_vec());
                     });
-                    arrange(&mut found, *tx.rules);
+                    arrange(&mut found, limits);
                 }
             }
         }
@@ -240,7 +240,7 @@ impl WriteCommand for Store<'_> {
         };
         let read = tx.as_read();
         let sets = sets_at(&read, from)?;
-        let (hasher, limits) = (tx.layout.hasher(), tx.rules.encoding);
+        let (hasher, limits) = (tx.layout.hasher(), tx.encoding.limits());
         let result = match self.op {
             Op::Inter => {
                 let mut result = SetValue::new();
@@ -264,7 +264,12 @@ impl WriteCommand for Store<'_> {
         if bytes > Rules::WRITTEN_BYTES_MAX {
             return Err(CommandError::StringTooLong);
         }
-        tx.set_store(to, result);
+        let event = match self.op {
+            Op::Inter => Event::SInterStore,
+            Op::Union => Event::SUnionStore,
+            Op::Diff => Event::SDiffStore,
+        };
+        tx.set_store(to, result, event);
         Ok(len)
     }
 }

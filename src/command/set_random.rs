@@ -5,7 +5,7 @@
 use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, WriteTx};
+use crate::keyspace::{Event, ReadTx, WriteTx};
 use crate::value::SetValue;
 use crate::value::number::parse_i64;
 use crate::value::set::{Member, Probe};
@@ -90,6 +90,7 @@ impl WriteCommand for SPop<'_> {
         let chosen = set.and_then(|set| set.random(tx.random));
         let chosen = chosen.map(Member::to_vec);
         if let Some(member) = &chosen {
+            tx.event(Event::SPop);
             tx.set_remove(self.key, &[member]);
         }
         Ok(chosen)
@@ -122,6 +123,9 @@ impl WriteCommand for SPopCount<'_> {
         if staying == 0 || staying > self.count / FEWER {
             let chosen = set.sample(self.count, tx.random).into_iter();
             let chosen: Vec<Vec<u8>> = chosen.map(Member::to_vec).collect();
+            if !chosen.is_empty() {
+                tx.event(Event::SPop);
+            }
             if staying == 0 {
                 tx.remove(self.key);
             } else {
@@ -130,14 +134,14 @@ impl WriteCommand for SPopCount<'_> {
             }
             return Ok(chosen);
         }
-        let (hasher, limits) = (tx.layout.hasher(), tx.rules.encoding);
+        let (hasher, limits) = (tx.layout.hasher(), tx.encoding.limits());
         let mut rest = SetValue::new();
         for member in set.sample(staying, tx.random) {
             member.with(|word| rest.insert(hasher, &limits, word));
         }
         let goes = |member: &Member<'_>| !Probe::new(*member).is_in(&rest);
         let chosen: Vec<Vec<u8>> = set.iter().filter(goes).map(Member::to_vec).collect();
-        tx.set_store(self.key, rest);
+        tx.set_store(self.key, rest, Event::SPop);
         if expires_at_ms.is_some() {
             tx.expire(self.key, expires_at_ms);
         }

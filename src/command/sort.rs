@@ -17,7 +17,7 @@ use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions, Stored};
 use super::string::copy;
 use crate::error::{CommandError, Error};
-use crate::keyspace::{KeyType, ReadTx, WriteTx};
+use crate::keyspace::{Event, KeyType, ReadTx, WriteTx};
 use crate::value::number::strtod;
 use crate::value::partial_sort;
 use crate::value::set::Member;
@@ -502,7 +502,7 @@ impl WriteCommand for SortStore<'_> {
             .collect();
         let values: Vec<&[u8]> = found.iter().map(Vec::as_slice).collect();
         check_words(tx.rules, &values)?;
-        tx.list_store(self.to, &values);
+        tx.list_store(self.to, &values, Event::SortStore);
         Ok(values.len() as u64)
     }
 }

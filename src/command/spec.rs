@@ -31,9 +31,11 @@ pub(crate) enum Flag {
     NoMulti,
     /// Has to do with channels.
     PubSub,
+    /// Not shown to those who look on.
     SkipMonitor,
     NoAsyncLoading,
-    MayReplicate,
+    /// May have no keys at all.
+    NoMandatoryKeys,
 }
 
 impl Flag {
@@ -57,7 +59,7 @@ impl Flag {
             Self::PubSub => "pubsub",
             Self::SkipMonitor => "skip_monitor",
             Self::NoAsyncLoading => "no_async_loading",
-            Self::MayReplicate => "may_replicate",
+            Self::NoMandatoryKeys => "no_mandatory_keys",
         }
     }
 }

@@ -16,7 +16,7 @@ use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string_options::{Condition, Deadline, GetExOptions, Lifetime, SetOptions, Unit};
 use super::string_options::{parse_get_ex, parse_lifetime, parse_set};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, StringRef, WriteTx};
+use crate::keyspace::{Event, ReadTx, Rules, StringRef, WriteTx};
 
 /// What Redis checks elsewhere: its protocol carries no longer argument.
 pub(super) const VALUE_LENGTH: &str =
@@ -287,6 +287,7 @@ impl WriteCommand for PlainSet<'_> {
 
     fn execute(&self, tx: &mut WriteTx<'_>) -> Result<(), CommandError> {
         check_length(tx.rules, 0, self.value.len())?;
+        tx.event(Event::Set);
         tx.set_string(self.key, self.value, None);
         Ok(())
     }
@@ -371,7 +372,11 @@ impl WriteCommand for Set<'_> {
                 Deadline::Kept => before.flatten(),
                 Deadline::New(expires_at_ms) => expires_at_ms,
             };
+            tx.event(Event::Set);
             tx.set_string(self.key, self.value, expires_at_ms);
+            if matches!(deadline, Deadline::New(Some(_))) {
+                tx.also(Event::Expire);
+            }
         }
         Ok(SetDone { stored, old })
     }
@@ -423,6 +428,7 @@ impl WriteCommand for GetEx<'_> {
         match deadline {
             Deadline::Kept => {}
             Deadline::New(None) if had_deadline => {
+                tx.event(Event::Persist);
                 tx.expire(self.key, None);
             }
             Deadline::New(None) => {}
@@ -430,6 +436,7 @@ impl WriteCommand for GetEx<'_> {
                 tx.erase(self.key);
             }
             Deadline::New(at_ms) => {
+                tx.event(Event::Expire);
                 tx.expire(self.key, at_ms);
             }
         }

@@ -7,7 +7,7 @@
 use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{StringRef, WriteTx};
+use crate::keyspace::{Event, StringRef, WriteTx};
 use crate::value::number::{FloatError, I64Text, incr_by_float, parse_i64};
 
 const FLAGS: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::Fast];
@@ -147,6 +147,7 @@ impl WriteCommand for IncrBy<'_> {
             None => (0, None),
         };
         let sum = old.checked_add(self.by).ok_or(CommandError::Overflow)?;
+        tx.event(Event::IncrBy);
         tx.replace_string(self.key, I64Text::new(sum).as_bytes(), before);
         Ok(sum)
     }
@@ -194,6 +195,7 @@ impl WriteCommand for IncrByFloat<'_> {
             }
             None => (add(b"0")?, None),
         };
+        tx.event(Event::IncrByFloat);
         tx.replace_string(self.key, &sum, before);
         Ok(sum)
     }

@@ -8,7 +8,7 @@ use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string::{VALUE_LENGTH, check_length, copy, visit_whole};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, WriteTx};
+use crate::keyspace::{Event, ReadTx, Rules, WriteTx};
 use std::cell::Cell;
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
@@ -175,6 +175,7 @@ impl WriteCommand for MSet<'_> {
             return Ok(false);
         }
         for (key, value) in self.pairs() {
+            tx.event(Event::Set);
             tx.set_string(key, value, None);
         }
         Ok(true)

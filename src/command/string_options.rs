@@ -56,7 +56,7 @@ impl Lifetime {
 }
 
 /// A duration in whole milliseconds; what is shorter than one counts as one, for zero means "none".
-fn whole_ms(duration: Duration) -> u64 {
+pub(super) fn whole_ms(duration: Duration) -> u64 {
     let ms = duration.as_nanos().div_ceil(1_000_000);
     u64::try_from(ms).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use super::run::{Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::string::{check_copy, check_length, read_string};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, StringRef, WriteTx};
+use crate::keyspace::{Event, ReadTx, StringRef, WriteTx};
 
 pub(crate) static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -190,6 +190,7 @@ impl WriteCommand for Append<'_> {
         let old_len = old.map(|string| string.len());
         check_length(tx.rules, old_len.unwrap_or(0), self.bytes.len())?;
         let added = self.bytes.len() as u64;
+        tx.event(Event::Append);
         match old_len {
             None => {
                 tx.set_string(self.key, self.bytes, None);
@@ -229,6 +230,7 @@ impl WriteCommand for SetRange<'_> {
             return Ok(old_len);
         }
         check_length(tx.rules, self.offset, self.bytes.len())?;
+        tx.event(Event::SetRange);
         tx.write_string(self.key, self.offset, self.bytes);
         Ok(old_len.max(self.offset + self.bytes.len() as u64))
     }

@@ -18,19 +18,19 @@ use crate::keyspace::{
     Batch, Layout, Now, Reach, ReachMut, ReadTx, Rules, Shard, ShardSource, ShardSourceMut, Side,
     WriteTx, effects,
 };
-use crate::value::EncodingLimits;
+use crate::value::{EncodingLimits, EncodingSwitch};
 
 /// Small limits, so that no garbage argument costs memory.
 const RULES: Rules = Rules {
     string_bytes_max: 1 << 16,
     bit_offsets: 1 << 19,
-    encoding: EncodingLimits {
-        hash_listpack_entries: 3,
-        hash_listpack_value_bytes: 8,
-        set_intset_entries: 3,
-        zset_listpack_entries: 3,
-        zset_listpack_value_bytes: 8,
-    },
+};
+const ENCODING: EncodingLimits = EncodingLimits {
+    hash_listpack_entries: 3,
+    hash_listpack_value_bytes: 8,
+    set_intset_entries: 3,
+    zset_listpack_entries: 3,
+    zset_listpack_value_bytes: 8,
 };
 const NOW_MS: u64 = 1_000_000;
 
@@ -206,6 +206,7 @@ impl RecordingHost {
             layout: &self.layout,
             now: &Now::new(&no_clock),
             rules: RULES,
+            encoding: &EncodingSwitch::new(ENCODING),
             random: &random,
             batch: &mut unrecorded,
         };
@@ -266,6 +267,7 @@ impl Host for RecordingHost {
             layout: &self.layout,
             now: &Now::new(&clock),
             rules: &RULES,
+            encoding: &EncodingSwitch::new(ENCODING),
             random: &random,
             database: 0,
         })?)
@@ -283,6 +285,7 @@ impl Host for RecordingHost {
             layout: &self.layout,
             now: &Now::new(&clock),
             rules: RULES,
+            encoding: &EncodingSwitch::new(ENCODING),
             random: &random,
             batch: &mut self.batch.borrow_mut(),
         })?)
@@ -294,7 +297,7 @@ const KEYS: [&[u8]; 10] = [
 ];
 
 /// Redis's documentation groups.
-const GROUPS: [&str; 14] = [
+const GROUPS: [&str; 15] = [
     "string",
     "bitmap",
     "list",
@@ -308,6 +311,7 @@ const GROUPS: [&str; 14] = [
     "server",
     "connection",
     "pubsub",
+    "scripting",
     "cluster",
 ];
 
@@ -373,8 +377,15 @@ const GARBAGE: [&[u8]; 58] = [
     b"2",
 ];
 
+/// What an example that is to be read calls `payload`.
+const PAYLOAD: &[u8] = b"\x00\xc0\x0a\x0a\x00\x6e\x9f\x57\x45\x0e\xae\x63\xbb";
+
 fn example(spec: &CommandSpec) -> Vec<Vec<u8>> {
-    spec.example.split(' ').map(|word| word.into()).collect()
+    let words = spec.example.split(' ').map(|word| match word {
+        "payload" => PAYLOAD,
+        word => word.as_bytes(),
+    });
+    words.map(<[u8]>::to_vec).collect()
 }
 
 fn shown(words: &[Vec<u8>]) -> String {
@@ -438,6 +449,21 @@ fn rows_are_complete_and_unique() {
     }
 }
 
+/// Whether the command belongs to something that is not there: no words make it do anything.
+fn is_refused(spec: &CommandSpec) -> bool {
+    let container = spec.name.split('|').next().unwrap_or_default();
+    matches!(spec.group, "scripting" | "cluster")
+        || [
+            "REPLICAOF",
+            "SLAVEOF",
+            "REPLCONF",
+            "PSYNC",
+            "SYNC",
+            "FAILOVER",
+        ]
+        .contains(&container)
+}
+
 #[test]
 fn every_example_runs_on_an_empty_database() {
     for spec in all() {
@@ -449,6 +475,8 @@ fn every_example_runs_on_an_empty_database() {
         assert!(is_own && spec.takes(words.len()), "{}", spec.example);
         match host.run(&words) {
             Ok(_) | Err(Error::Command(CommandError::NoSuchKey)) => {}
+            // There is nothing that they could run.
+            Err(Error::Command(_)) if is_refused(spec) => {}
             Err(error) => panic!("{}: {error}", spec.example),
         }
     }
@@ -479,7 +507,7 @@ fn a_wrong_number_of_words_has_the_text_of_redis() {
 
 #[test]
 fn the_write_flag_says_who_may_change_state() {
-    for spec in all() {
+    for spec in all().filter(|spec| !is_refused(spec)) {
         for host in [RecordingHost::empty(), RecordingHost::filled()] {
             let words = example(spec);
             let reply = host.run(&words);

@@ -10,7 +10,7 @@ use super::run::{Host, Keys, ReadCommand, RunRead};
 use super::scan_elements::{self, ElementScanOptions};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use crate::error::{CommandError, Error};
-use crate::keyspace::ReadTx;
+use crate::keyspace::{Event, ReadTx};
 use crate::value::number::write_double;
 use crate::value::zset::{LexBound, ScoreBound, ZSetValue};
 
@@ -242,6 +242,16 @@ pub(crate) enum Side {
     Min,
     /// The highest.
     Max,
+}
+
+impl Side {
+    /// What Redis calls a removal from this end.
+    pub(crate) fn pop_event(self) -> Event {
+        match self {
+            Self::Min => Event::ZPopMin,
+            Self::Max => Event::ZPopMax,
+        }
+    }
 }
 
 struct ZCard<'a> {

@@ -17,7 +17,7 @@ use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::zset::{SCORES, score_reply};
 use super::zset_range::Copied;
 use crate::error::{CommandError, Error};
-use crate::keyspace::{KeyType, ReadTx, WriteTx};
+use crate::keyspace::{Event, KeyType, ReadTx, WriteTx};
 use crate::value::number::{parse_double, parse_i64};
 use crate::value::set::Member;
 use crate::value::{SetValue, ZSetValue};
@@ -570,7 +570,12 @@ impl WriteCommand for Store<'_> {
         for (member, score) in self.combine.run(&tx.as_read())? {
             found.push(&member, score);
         }
-        found.store_whole(tx, self.keys[0])
+        let event = match self.combine.op {
+            Op::Union => Event::ZUnionStore,
+            Op::Inter | Op::Card => Event::ZInterStore,
+            Op::Diff => Event::ZDiffStore,
+        };
+        found.store_whole(tx, self.keys[0], event)
     }
 }
 

@@ -14,9 +14,9 @@ use super::run::{Host, Keys, ReadCommand, RunRead, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag, KeyPositions};
 use super::zset::{SCORES, lex_bound, score_bound, score_reply};
 use crate::error::{CommandError, Error};
-use crate::keyspace::{ReadTx, Rules, WriteTx, ZeroSigns};
-use crate::value::ZSetValue;
+use crate::keyspace::{Event, ReadTx, Rules, WriteTx, ZeroSigns};
 use crate::value::zset::{LexBound, ScoreBound};
+use crate::value::{EncodingLimits, ZSetValue};
 
 /// What the rows of reading ranges have in common.
 const READ: CommandSpec = CommandSpec {
@@ -159,6 +159,17 @@ pub struct ZRange<'a> {
     ends: Ends<'a>,
     reversed: bool,
     limit: Option<(i64, i64)>,
+}
+
+impl ZRange<'_> {
+    /// What Redis calls the removal of such a range.
+    pub(super) fn removal_event(&self) -> Event {
+        match self.ends {
+            Ends::Ranks(..) => Event::ZRemRangeByRank,
+            Ends::Scores(..) => Event::ZRemRangeByScore,
+            Ends::Members(..) => Event::ZRemRangeByLex,
+        }
+    }
 }
 
 impl<'a> ZRange<'a> {
@@ -435,8 +446,8 @@ impl Copied {
     }
 
     /// Whether Redis would hold these in a listpack.
-    fn is_short(&self, rules: Rules) -> bool {
-        let (limits, items) = (rules.encoding, self.items());
+    fn is_short(&self, limits: EncodingLimits) -> bool {
+        let items = self.items();
         items.len() <= limits.zset_listpack_entries
             && (items.iter()).all(|(_, member)| member.len() <= limits.zset_listpack_value_bytes)
     }
@@ -447,12 +458,13 @@ impl Copied {
         &self,
         tx: &mut WriteTx<'_>,
         key: &[u8],
+        event: Event,
     ) -> Result<u64, CommandError> {
-        let signs = match self.is_short(tx.rules) {
+        let signs = match self.is_short(tx.encoding.limits()) {
             true => ZeroSigns::OfLong,
             false => ZeroSigns::All,
         };
-        self.store(tx, key, signs)
+        self.store(tx, key, signs, event)
     }
 
     /// Lets `key` hold these and nothing else; without any it is removed. Answers how many they are.
@@ -464,13 +476,14 @@ impl Copied {
         tx: &mut WriteTx<'_>,
         key: &[u8],
         signs: ZeroSigns,
+        event: Event,
     ) -> Result<u64, CommandError> {
         // A score, a length and a tag beside each.
         let bytes = self.bytes.len() as u64 + self.ends.len() as u64 * 24;
         if bytes > Rules::WRITTEN_BYTES_MAX {
             return Err(CommandError::StringTooLong);
         }
-        tx.zset_replace(key, &self.items(), signs);
+        tx.zset_replace(key, &self.items(), signs, event);
         Ok(self.ends.len() as u64)
     }
 }
@@ -502,12 +515,12 @@ impl WriteCommand for Store<'_> {
                 .visit(zset, |member, score| found.push(member, score));
         }
         // Redis knows how many there are going to be only of ranks; otherwise it begins with a listpack.
-        let is_long = found.ends.len() > tx.rules.encoding.zset_listpack_entries;
+        let is_long = found.ends.len() > tx.encoding.limits().zset_listpack_entries;
         let signs = match self.range.ends {
             Ends::Ranks(..) if is_long => ZeroSigns::All,
             Ends::Ranks(..) | Ends::Scores(..) | Ends::Members(..) => ZeroSigns::OfLong,
         };
-        found.store(tx, self.to, signs)
+        found.store(tx, self.to, signs, Event::ZRangeStore)
     }
 }
 

@@ -112,6 +112,7 @@ impl WriteCommand for RemoveRange<'_> {
         if ranks.is_empty() {
             return Ok(0);
         }
+        tx.event(self.range.removal_event());
         Ok(tx.zset_remove_ranks(self.key, ranks).len() as u64)
     }
 }
@@ -208,6 +209,7 @@ impl WriteCommand for ZMultiPop<'_> {
                 Side::Min => 0..count,
                 Side::Max => len - count..len,
             };
+            tx.event(self.side.pop_event());
             let mut members = tx.zset_remove_ranks(key, ranks);
             if self.side == Side::Max {
                 members.reverse();

@@ -10,7 +10,7 @@ use super::run::{Keys, RunWrite, WriteCommand};
 use super::spec::{CommandSpec, Flag};
 use super::zset::{SCORES, ScoredMember, Side, row, score_or_nil, scored, zset_at};
 use crate::error::{CommandError, Error};
-use crate::keyspace::WriteTx;
+use crate::keyspace::{Event, WriteTx};
 use crate::value::number::{parse_double, parse_i64};
 
 const ADDS: &[Flag] = &[Flag::Write, Flag::DenyOom, Flag::Fast];
@@ -283,6 +283,7 @@ impl WriteCommand for ZAdd<'_> {
         if zset_at(&tx.as_read(), self.key)?.is_none() && self.options.only_existing {
             return Ok(count);
         }
+        tx.event(Event::ZAdd);
         tx.zset_add_with(self.key, &self.items, |old, new| {
             if !self.options.allow(old, new) {
                 return None;
@@ -328,6 +329,7 @@ impl WriteCommand for ZAddIncr<'_> {
         if !self.options.allow(old, new) {
             return Ok(None);
         }
+        tx.event(Event::ZIncr);
         tx.zset_add(self.key, &[(new, self.member)]);
         Ok(Some(new))
     }
@@ -357,6 +359,7 @@ impl WriteCommand for ZRem<'_> {
         {
             return Ok(0);
         }
+        tx.event(Event::ZRem);
         Ok(tx.zset_remove(self.key, self.members))
     }
 }
@@ -412,6 +415,7 @@ impl WriteCommand for ZSetPop<'_> {
             Side::Min => 0..count,
             Side::Max => len - count..len,
         };
+        tx.event(self.side.pop_event());
         let mut popped = tx.zset_remove_ranks(self.key, ranks);
         if self.side == Side::Max {
             popped.reverse();

@@ -36,6 +36,11 @@ impl Packed {
         Self::default()
     }
 
+    /// Whether both are one allocation. May say no of others that are equal.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bytes, &other.bytes)
+    }
+
     /// How many strings. O(1).
     #[inline]
     pub(crate) fn len(&self) -> usize {

@@ -11,6 +11,7 @@
 //! 2. Those of `chunk` and of `tree`.
 
 mod chunk;
+mod diff;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -1,7 +1,8 @@
 //! The engine's background thread: removes what has expired, and compacts.
 //!
 //! Started when there is first something to do: a database without deadlines and without a file has
-//! no thread. It never holds a shard longer than one bounded step.
+//! no thread. It never holds a shard longer than one bounded step. Where the clock moves only when told
+//! it sleeps until it is asked: whoever moves the clock does so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -114,7 +115,7 @@ impl Engine {
             return;
         }
         self.end_waits_due();
-        if self.background.tick_is_due() {
+        if self.settings.expires() && self.background.tick_is_due() {
             self.expire_some();
         }
     }
@@ -135,9 +136,15 @@ impl Engine {
 }
 
 fn run(engine: &Arc<Engine>) {
+    let receiver = &engine.background.receiver;
     loop {
-        let sleep = engine.next_wait_end().map_or(TICK, |left| left.min(TICK));
-        match engine.background.receiver.recv_timeout(sleep) {
+        let asked = if engine.clock.runs_by_itself() {
+            let sleep = engine.next_wait_end().map_or(TICK, |left| left.min(TICK));
+            receiver.recv_timeout(sleep)
+        } else {
+            receiver.recv().map_err(RecvTimeoutError::from)
+        };
+        match asked {
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Job::Compact | Job::Look) | Err(RecvTimeoutError::Timeout) => {}
         }

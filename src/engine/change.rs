@@ -1,16 +1,15 @@
-//! What a subscriber gets: one change of one key, named by its effect and by Redis's events.
+//! What a subscriber gets: one change of one key, with its effect and Redis's events for it.
 //!
-//! Built by `feed` from a committed frame. Effects say what became of a key, not which command did it, so
-//! where several commands leave the same effect the event is the commonest one's. [`Change::events`] lists
-//! what that makes different from Redis, and `tests/redis_parity/events.txt` shows it command by command,
-//! beside a real one.
+//! Built by `feed` from a committed frame. What became of the key follows from the effect; the events are
+//! what the batch has said, which knows by which command (`keyspace::event`).
+//! `tests/redis_parity/events.txt` shows them command by command, beside a real Redis.
 //!
-//! A large command leaves several effects of one kind, each a change of its own.
+//! A large command leaves several effects of one kind, each a change of its own; one of them has the events.
 
 use std::sync::Arc;
 
 use crate::effect::{Effect, codec};
-use crate::keyspace::Cause;
+use crate::keyspace::{Cause, Event};
 
 /// A committed batch, kept.
 #[derive(Debug)]
@@ -20,6 +19,8 @@ pub(super) struct Frame {
     pub(super) bytes: Box<[u8]>,
     /// Why, for effects that no command asked for: by their number.
     pub(super) causes: Box<[(u32, Cause)]>,
+    /// What Redis would say of an effect: by its number.
+    pub(super) events: Box<[(u32, Event)]>,
 }
 
 /// What became of a key.
@@ -40,6 +41,9 @@ pub enum ChangeKind {
     Expire,
     /// It has no deadline any more.
     Persist,
+    /// It is about to get what another key, or this one in another database, holds: [`MoveTo`](Self::MoveTo)
+    /// follows. Redis publishes its `new` before it says from where.
+    Arrive,
     /// It is gone; another key, or this one in another database, has what it held.
     MoveFrom,
     /// It has what another key, or this one in another database, held.
@@ -83,7 +87,7 @@ pub struct Change {
     database: u8,
     key: Vec<u8>,
     kind: ChangeKind,
-    events: &'static [&'static str],
+    events: Vec<Event>,
 }
 
 impl Change {
@@ -105,32 +109,23 @@ impl Change {
         self.kind
     }
 
-    /// The keyspace events that Redis would publish for this, as far as the effect tells: what became of
-    /// the key is known, not by which command. The same names as in Redis 7.0 come of `SET` and its kin,
-    /// `SETRANGE`, `GETDEL`, `DEL`, the `EXPIRE` family, `PERSIST`, `RENAME`, `COPY`, `MOVE`, `LPUSH`,
-    /// `LPOP`, `RPOP`, `LSET`, `HSET`, `HDEL`, `SADD`, `SREM`, `SMOVE`, `ZADD`, `ZREM`, `GEOADD`, of keys that expire
-    /// or are evicted, and of a collection that goes with its last element. The others:
+    /// The keyspace events that Redis 7.0 would publish for this, by name and class, in order. One who publishes
+    /// the events of all changes one after the other does what Redis does: the names are those of the
+    /// commands (`incrby` for `DECR`, `lpush` for what `RPOPLPUSH` puts), and a command is named once,
+    /// whatever it takes to carry it out.
     ///
-    /// | event | also where Redis says |
-    /// |---|---|
-    /// | `set` | `incrby`, `incrbyfloat`, `pfadd`; `append` and `setbit` that begin a string |
-    /// | `setrange` | `append`, `setbit`; nothing, where `PFCOUNT` keeps what it has counted |
-    /// | `set`, `expire` | `set` or `incrby` alone, where a whole string is replaced and its deadline stays: `SET .. KEEPTTL`, `INCR` |
-    /// | `lpush`, of values at the front | `rpush`, `linsert`, `sortstore`, where the list was empty or they come first |
-    /// | `rpush`, of values elsewhere | `linsert` |
-    /// | `lpop`, at the front; else `rpop` | `lrem`; `ltrim`, once for each end that was cut, so never for none; `rpop` of a last value |
-    /// | `hset` | `hincrby`, `hincrbyfloat` |
-    /// | `srem` | `spop`; for a whole set only `del` |
-    /// | `zadd` | `zincr` |
-    /// | `zrem` | `zpopmin`, `zpopmax`, `zremrangebyrank`, `-score` and `-lex` |
-    /// | `sadd`, `zadd`, after a `del` if the key was there | `sinterstore`, `zunionstore`, `geosearchstore` and their kin |
-    /// | `hexpire`, `hpersist`, `hexpired` | as in 7.4: 7.0 has no deadlines of fields |
-    /// | `flushdb`, `flushall`, `swapdb` | nothing |
+    /// There may be none: the further changes of a large command, what `PFCOUNT` keeps for the next one, and
+    /// what concerns whole databases, of which Redis says nothing either. Where a command changes nothing
+    /// and Redis publishes it all the same (`LTRIM` that cuts nothing, `PFMERGE` of what is known),
+    /// there is a change that changes nothing.
     ///
-    /// A large command leaves several effects of one kind, each a change of its own.
+    /// Different from Redis:
+    /// - A deadline that passes is an event when it is found out, by the expirer or by a write; there also
+    ///   by a read.
+    /// - Deadlines of fields are those of Redis 7.4: `hexpire`, `hpersist`, `hexpired`.
     #[must_use]
-    pub fn events(&self) -> &'static [&'static str] {
-        self.events
+    pub fn events(&self) -> &[Event] {
+        &self.events
     }
 
     /// The log position of the frame it is in. The changes of one command or transaction share it and
@@ -168,6 +163,7 @@ pub(super) fn changes(
     let mut database = 0;
     let mut number = 0;
     let mut causes = frame.causes.iter().copied().peekable();
+    let mut said = &*frame.events;
     loop {
         let offset = frame.bytes.len() - effects.remaining_bytes();
         // What was committed was encoded by this process: it decodes.
@@ -181,67 +177,77 @@ pub(super) fn changes(
         let cause = causes
             .next_if(|&(at, _)| at == number)
             .map(|(_, cause)| cause);
+        let events;
+        (events, said) = said.split_at(said.partition_point(|&(at, _)| at <= number));
         number += 1;
-        for (database, key, (kind, events)) in named(&effect, database, cause) {
-            if key.is_none_or(&wants) {
+        for part in parts(&effect, database, cause, events) {
+            if part.key.is_none_or(&wants) {
                 emit(Change {
                     frame: Arc::clone(frame),
                     offset,
-                    database,
-                    key: key.unwrap_or_default().to_vec(),
-                    kind,
-                    events,
+                    database: part.database,
+                    key: part.key.unwrap_or_default().to_vec(),
+                    kind: part.kind,
+                    events: part.events.iter().map(|&(_, event)| event).collect(),
                 });
             }
         }
     }
 }
 
-type Name = (ChangeKind, &'static [&'static str]);
-type Named<'a> = (u8, Option<&'a [u8]>, Name);
+/// What an effect does to one key, or to all of a database.
+struct Part<'a> {
+    database: u8,
+    key: Option<&'a [u8]>,
+    kind: ChangeKind,
+    events: &'a [(u32, Event)],
+}
 
-/// The keys that an effect changes, with their databases, and how that is called.
-fn named<'a>(
+/// What an effect does to which key, in the order of its events.
+fn parts<'a>(
     effect: &Effect<'a>,
     database: u8,
     cause: Option<Cause>,
-) -> impl Iterator<Item = Named<'a>> {
+    events: &'a [(u32, Event)],
+) -> impl Iterator<Item = Part<'a>> {
     use ChangeKind as Kind;
-    let one = |key: &'a [u8], kind, events| [Some((database, Some(key), (kind, events))), None];
-    let all = |database, kind, events| -> Named<'a> { (database, None, (kind, events)) };
-    let changed: [Option<Named<'a>>; 2] = match *effect {
-        Effect::StringSet {
-            key, expires_at_ms, ..
-        } => {
-            let events: &[&str] = match expires_at_ms {
-                Some(_) => &["set", "expire"],
-                None => &["set"],
-            };
-            one(key, Kind::StringSet, events)
-        }
-        Effect::StringWrite { key, .. } => one(key, Kind::StringWrite, &["setrange"]),
+    let part = |database, key, kind, events| {
+        Some(Part {
+            database,
+            key,
+            kind,
+            events,
+        })
+    };
+    let one = |key, kind| [part(database, Some(key), kind, events), None, None];
+    let all = |database, kind| part(database, None, kind, events);
+    let changed: [Option<Part<'a>>; 3] = match *effect {
+        Effect::StringSet { key, .. } => one(key, Kind::StringSet),
+        Effect::StringWrite { key, .. } => one(key, Kind::StringWrite),
         Effect::KeyRemove { key } => match cause {
-            Some(Cause::Expired) => one(key, Kind::Expired, &["expired"]),
-            Some(Cause::Evicted) => one(key, Kind::Evicted, &["evicted"]),
-            None => one(key, Kind::Remove, &["del"]),
+            Some(Cause::Expired) => one(key, Kind::Expired),
+            Some(Cause::Evicted) => one(key, Kind::Evicted),
+            None => one(key, Kind::Remove),
         },
         Effect::KeyExpire { key, expires_at_ms } => match expires_at_ms {
-            Some(_) => one(key, Kind::Expire, &["expire"]),
-            None => one(key, Kind::Persist, &["persist"]),
+            Some(_) => one(key, Kind::Expire),
+            None => one(key, Kind::Persist),
         },
         Effect::KeyMove {
             from,
             to,
             database: target,
         } => {
-            let (source, destination): (&[&str], &[&str]) = match target {
-                None => (&["rename_from"], &["rename_to"]),
-                Some(_) => (&["move_from"], &["move_to"]),
-            };
             let target = target.unwrap_or(database);
+            let is_source =
+                |&(_, event): &(u32, Event)| matches!(event, Event::RenameFrom | Event::MoveFrom);
+            let at = events.iter().position(is_source).unwrap_or_default();
+            let (before, events) = events.split_at(at);
+            let (source, events) = events.split_at(events.len().min(1));
             [
-                Some((database, Some(from), (Kind::MoveFrom, source))),
-                Some((target, Some(to), (Kind::MoveTo, destination))),
+                part(target, Some(to), Kind::Arrive, before),
+                part(database, Some(from), Kind::MoveFrom, source),
+                part(target, Some(to), Kind::MoveTo, events),
             ]
         }
         Effect::KeyCopy {
@@ -250,45 +256,29 @@ fn named<'a>(
             ..
         } => {
             let target = target.unwrap_or(database);
-            [Some((target, Some(to), (Kind::CopyTo, &["copy_to"]))), None]
+            [part(target, Some(to), Kind::CopyTo, events), None, None]
         }
-        Effect::ListInsert { key, index, .. } => {
-            let events = if index == 0 { &["lpush"] } else { &["rpush"] };
-            one(key, Kind::ListInsert, events)
-        }
-        Effect::ListRemove { key, index, .. } => {
-            let events = if index == 0 { &["lpop"] } else { &["rpop"] };
-            one(key, Kind::ListRemove, events)
-        }
-        Effect::ListSet { key, .. } => one(key, Kind::ListSet, &["lset"]),
-        Effect::HashSet { key, .. } => one(key, Kind::HashSet, &["hset"]),
+        Effect::ListInsert { key, .. } => one(key, Kind::ListInsert),
+        Effect::ListRemove { key, .. } => one(key, Kind::ListRemove),
+        Effect::ListSet { key, .. } => one(key, Kind::ListSet),
+        Effect::HashSet { key, .. } => one(key, Kind::HashSet),
         Effect::HashRemove { key, .. } => match cause {
-            Some(Cause::Expired) => one(key, Kind::Expired, &["hexpired"]),
-            Some(Cause::Evicted) | None => one(key, Kind::HashRemove, &["hdel"]),
+            Some(Cause::Expired) => one(key, Kind::Expired),
+            Some(Cause::Evicted) | None => one(key, Kind::HashRemove),
         },
-        Effect::HashExpire {
-            key, expires_at_ms, ..
-        } => {
-            let events = match expires_at_ms {
-                Some(_) => &["hexpire"],
-                None => &["hpersist"],
-            };
-            one(key, Kind::HashExpire, events)
-        }
-        Effect::SetAdd { key, .. } => one(key, Kind::SetAdd, &["sadd"]),
-        Effect::SetRemove { key, .. } => one(key, Kind::SetRemove, &["srem"]),
-        Effect::ZSetAdd { key, .. } => one(key, Kind::SortedSetAdd, &["zadd"]),
-        Effect::ZSetRemove { key, .. } => one(key, Kind::SortedSetRemove, &["zrem"]),
-        Effect::KeysClear => [Some(all(database, Kind::AllCleared, &["flushall"])), None],
-        Effect::DatabaseClear => [
-            Some(all(database, Kind::DatabaseCleared, &["flushdb"])),
+        Effect::HashExpire { key, .. } => one(key, Kind::HashExpire),
+        Effect::SetAdd { key, .. } => one(key, Kind::SetAdd),
+        Effect::SetRemove { key, .. } => one(key, Kind::SetRemove),
+        Effect::ZSetAdd { key, .. } => one(key, Kind::SortedSetAdd),
+        Effect::ZSetRemove { key, .. } => one(key, Kind::SortedSetRemove),
+        Effect::KeysClear => [all(database, Kind::AllCleared), None, None],
+        Effect::DatabaseClear => [all(database, Kind::DatabaseCleared), None, None],
+        Effect::DatabasesSwap { one, two } => [
+            all(one, Kind::DatabasesSwapped),
+            all(two, Kind::DatabasesSwapped),
             None,
         ],
-        Effect::DatabasesSwap { one, two } => [
-            Some(all(one, Kind::DatabasesSwapped, &["swapdb"])),
-            Some(all(two, Kind::DatabasesSwapped, &["swapdb"])),
-        ],
-        Effect::Database { .. } => [None, None],
+        Effect::Database { .. } => [None, None, None],
     };
     changed.into_iter().flatten()
 }

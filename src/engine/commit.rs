@@ -111,6 +111,7 @@ impl Engine {
             layout: &self.layout,
             now: &now,
             rules: &self.rules,
+            encoding: &self.settings.encoding,
             random: &random,
             database,
         };
@@ -212,6 +213,7 @@ impl Engine {
             layout: &self.layout,
             now: &now,
             rules: self.rules,
+            encoding: &self.settings.encoding,
             random: &random,
             batch: &mut batch,
         });
@@ -225,6 +227,8 @@ impl Engine {
     pub(crate) fn new_batch(&self) -> Batch {
         let mut batch = Batch::new(self.log().is_some() || self.observers.any());
         if batch.recording {
+            batch.is_observed = self.observers.any();
+            batch.says_events = self.observers.has_feeds();
             batch.bytes = BUFFER.take();
             batch.bytes.clear();
         }
@@ -235,6 +239,9 @@ impl Engine {
     /// locked.
     #[inline]
     pub(crate) fn log_batch(&self, batch: Batch, after: Reach<'_>) -> Pending {
+        if batch.expired_keys > 0 {
+            self.memory.note_expired(batch.expired_keys);
+        }
         let mut waits = None;
         let appended = if batch.count == 0 || !batch.recording {
             Ok(None)

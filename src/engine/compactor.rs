@@ -156,7 +156,8 @@ struct Failures {
     back_off_max: Duration,
     last: Option<StorageError>,
     in_a_row: u32,
-    since: Option<Stopwatch>,
+    /// When the last one was, in the engine's uptime.
+    since_ms: Option<u64>,
 }
 
 impl Failures {
@@ -165,22 +166,24 @@ impl Failures {
             back_off_max,
             last: None,
             in_a_row: 0,
-            since: None,
+            since_ms: None,
         }
     }
 
-    fn may_try(&self) -> bool {
-        let Some(since) = &self.since else {
+    fn may_try(&self, uptime_ms: u64) -> bool {
+        let Some(since_ms) = self.since_ms else {
             return true;
         };
         let wait = BACK_OFF_MIN.saturating_mul(1 << self.in_a_row.saturating_sub(1).min(12));
-        since.elapsed() >= wait.min(self.back_off_max)
+        let waited = Duration::from_millis(uptime_ms.saturating_sub(since_ms));
+        // A clock that was set back ends the wait: it would be of any length.
+        uptime_ms < since_ms || waited >= wait.min(self.back_off_max)
     }
 
-    fn note(&mut self, error: &StorageError) {
+    fn note(&mut self, error: &StorageError, uptime_ms: u64) {
         self.last = Some(error.clone());
         self.in_a_row += 1;
-        self.since = Some(Stopwatch::start());
+        self.since_ms = Some(uptime_ms);
     }
 }
 
@@ -211,7 +214,7 @@ impl Compactor {
         }
     }
 
-    fn note(&self, result: &Result<CompactionReport, StorageError>) {
+    fn note(&self, result: &Result<CompactionReport, StorageError>, uptime_ms: u64) {
         let mut failures = self.failures.lock();
         match result {
             Ok(_) => {
@@ -220,18 +223,18 @@ impl Compactor {
             }
             // Not the compaction's fault: the caller wanted it so, or a heal comes first.
             Err(StorageError::Cancelled | StorageError::DurabilityLost { .. }) => {}
-            Err(error) => failures.note(error),
+            Err(error) => failures.note(error, uptime_ms),
         }
     }
 
-    fn note_heal(&self, result: &Result<CompactionReport, StorageError>) {
+    fn note_heal(&self, result: &Result<CompactionReport, StorageError>, uptime_ms: u64) {
         let mut heals = self.heals.lock();
         match result {
             Ok(_) => *heals = Failures::none(HEAL_BACK_OFF_MAX),
-            Err(error) => heals.note(error),
+            Err(error) => heals.note(error, uptime_ms),
         }
         drop(heals);
-        self.note(result);
+        self.note(result, uptime_ms);
     }
 }
 
@@ -278,7 +281,7 @@ impl Engine {
     pub(crate) fn compact_if_due(&self) {
         let Some(store) = self.store() else { return };
         loop {
-            if store.log().needs_heal() && self.compactor.heals.lock().may_try() {
+            if store.log().needs_heal() && self.compactor.heals.lock().may_try(self.uptime_ms()) {
                 let _noted = self.heal(store);
             }
             let next = {
@@ -287,14 +290,14 @@ impl Engine {
             };
             let Some(mut asked) = next else { break };
             let result = self.compact(store, &mut asked.request, &asked.cancel);
-            self.compactor.note(&result);
+            self.compactor.note(&result, self.uptime_ms());
             // The asker may have gone.
             drop(asked.done.send(result));
         }
-        if self.has_outgrown(store) && self.compactor.failures.lock().may_try() {
+        if self.has_outgrown(store) && self.compactor.failures.lock().may_try(self.uptime_ms()) {
             let mut request = CompactionRequest::new();
             let result = self.compact(store, &mut request, &AtomicBool::new(false));
-            self.compactor.note(&result);
+            self.compactor.note(&result, self.uptime_ms());
         }
     }
 
@@ -302,7 +305,7 @@ impl Engine {
     pub(crate) fn heal(&self, store: &Store) -> Result<CompactionReport, StorageError> {
         let mut request = CompactionRequest::new();
         let result = self.compact(store, &mut request, &AtomicBool::new(false));
-        self.compactor.note_heal(&result);
+        self.compactor.note_heal(&result, self.uptime_ms());
         result
     }
 
@@ -315,7 +318,7 @@ impl Engine {
 
     /// Whether the file has grown past both knobs of the policy.
     fn has_outgrown(&self, store: &Store) -> bool {
-        let policy = &self.compaction;
+        let policy = self.settings.compaction();
         if policy.growth_percent == 0 {
             return false;
         }
@@ -348,7 +351,7 @@ impl Engine {
             pace: Pace::new(
                 request
                     .bytes_per_second
-                    .or(self.compaction.bytes_per_second),
+                    .or(self.settings.compaction().bytes_per_second),
             ),
             progress: Progress {
                 keys_total: snapshot.key_count(),

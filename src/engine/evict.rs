@@ -70,7 +70,7 @@ impl Engine {
             if self.memory.has_room() {
                 break;
             }
-            if self.memory.policy == EvictionPolicy::NoEviction {
+            if self.memory.policy() == EvictionPolicy::NoEviction {
                 return Err(CommandError::OutOfMemory.into());
             }
             match self.evict_one()? {
@@ -122,20 +122,20 @@ impl Engine {
     }
 
     fn samples(&self) -> usize {
-        match self.memory.policy {
+        match self.memory.policy() {
             EvictionPolicy::AllKeysRandom | EvictionPolicy::VolatileRandom => 1,
             EvictionPolicy::NoEviction
             | EvictionPolicy::AllKeysLru
             | EvictionPolicy::AllKeysLfu
             | EvictionPolicy::VolatileLru
             | EvictionPolicy::VolatileLfu
-            | EvictionPolicy::VolatileTtl => self.memory.samples,
+            | EvictionPolicy::VolatileTtl => self.memory.samples(),
         }
     }
 
     /// Only keys with a deadline may go.
     fn is_volatile(&self) -> bool {
-        match self.memory.policy {
+        match self.memory.policy() {
             EvictionPolicy::VolatileLru
             | EvictionPolicy::VolatileLfu
             | EvictionPolicy::VolatileRandom
@@ -216,7 +216,7 @@ impl Engine {
         if entry.expires_at_ms < now_ms {
             return EXPIRED;
         }
-        match self.memory.policy {
+        match self.memory.policy() {
             EvictionPolicy::VolatileTtl => NO_DEADLINE - entry.expires_at_ms,
             EvictionPolicy::NoEviction
             | EvictionPolicy::AllKeysRandom

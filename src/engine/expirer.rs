@@ -65,7 +65,7 @@ impl Engine {
         let shard = &mut slot.shard;
         let (removed, pending) = self.execute_on_shard(database, shard, &|| now_ms, |tx| {
             for key in &keys {
-                tx.because(Cause::Expired, |tx| tx.erase(key));
+                tx.erase_expired(key);
             }
             let mut left = KEYS_PER_STEP;
             for key in &hashes {

@@ -22,7 +22,7 @@ use super::Engine;
 use super::change::{Change, Frame, changes};
 use super::observe::{Committed, Feed};
 use crate::error::{Error, StorageError};
-use crate::sys::clock::Stopwatch;
+use crate::sys::clock::Countdown;
 use crate::sys::fork::process_token;
 use crate::value::glob::glob_match;
 
@@ -69,6 +69,14 @@ impl Feeds {
     /// end its subscription.
     pub(super) fn wake(&self) {
         self.ring.wake();
+    }
+
+    /// Lets those who wait for a time look at the clock, which was moved.
+    pub(super) fn time_was_moved(&self) {
+        // Under the lock: whoever has looked at the clock before this waits already.
+        let state = self.ring.state.lock();
+        self.ring.arrived.notify_all();
+        drop(state);
     }
 
     /// Ends every wait: what is in the ring is still handed over, then this.
@@ -145,6 +153,7 @@ impl Feed for Ring {
             end_lsn: batch.end_lsn,
             bytes: batch.bytes.into(),
             causes: batch.causes.into(),
+            events: batch.events.into(),
         };
         let mut state = self.state.lock();
         state.bytes += frame.bytes.len();
@@ -281,7 +290,8 @@ impl Subscription {
         }
     }
 
-    /// Waits for the next change, but not longer than this: `None` if there was none.
+    /// Waits for the next change, but not longer than this: `None` if there was none. With a clock that moves
+    /// only when told, not longer than until [`Db::advance`](crate::Db::advance) has moved it so far.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
@@ -290,7 +300,9 @@ impl Subscription {
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Option<Change>, Error> {
-        let since = timeout.map(|_| Stopwatch::start());
+        let engine = self.engine.upgrade();
+        let clock = engine.map(|engine| Arc::clone(&engine.clock));
+        let countdown = timeout.map(|timeout| Countdown::start(timeout, clock));
         loop {
             if let Some(change) = self.try_recv()? {
                 return Ok(Some(change));
@@ -304,15 +316,13 @@ impl Subscription {
             if !matches!(state.frame_at(self.next_lsn), Ok(None)) {
                 continue;
             }
-            match (timeout, &since) {
-                (Some(timeout), Some(since)) => {
-                    let left = timeout.saturating_sub(since.elapsed());
-                    if left.is_zero() {
-                        return Ok(None);
-                    }
-                    ring.arrived.wait_for(&mut state, left);
+            match &countdown {
+                Some(countdown) if countdown.left().is_zero() => return Ok(None),
+                Some(countdown) if countdown.runs_by_itself() => {
+                    ring.arrived.wait_for(&mut state, countdown.left());
                 }
-                (Some(_), None) | (None, _) => ring.arrived.wait(&mut state),
+                // Whoever moves the clock wakes everybody.
+                Some(_) | None => ring.arrived.wait(&mut state),
             }
         }
     }

@@ -3,14 +3,16 @@
 //! `commit`, `transaction` and `expirer` call [`Engine::account`] before they unlock a shard they have
 //! changed; whoever is going to run a command that may need memory calls [`Engine::make_room`]
 //! (in `evict`). Invariants:
-//! 1. Without a limit nothing is counted and nothing is kept: a write costs one look at a flag.
+//! 1. Without a limit nothing is counted and nothing is kept: a write costs one look at a flag. A limit that
+//!    is set later counts every shard once, under its lock, after the flag is up: whoever changed the shard
+//!    before has let go of it, and whoever comes after sees the flag.
 //! 2. `used_bytes` is the sum of all slots' `accounted_bytes`, which is what the shard took when it was
 //!    last unlocked.
 //! 3. Memory is counted as if nothing were shared: what only snapshots and branches keep alive is not
 //!    in the sum, and neither are the log's buffer and the table of uses.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
@@ -22,17 +24,23 @@ use super::options::EvictionPolicy;
 use super::uses::{Tracking, Uses};
 use crate::command::run::{Keys, Usage};
 use crate::effect::{Effect, codec};
+use crate::error::StorageError;
 
 /// The limit, what counts against it, and who goes when it is reached.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    /// Whether changed shards are counted.
+    counts: AtomicBool,
     /// No limit: `u64::MAX`.
-    pub(super) limit_bytes: u64,
-    pub(super) policy: EvictionPolicy,
-    pub(super) samples: usize,
-    pub(super) tracking: Tracking,
+    limit_bytes: AtomicU64,
+    /// The place in [`EvictionPolicy::ALL`].
+    policy: AtomicU8,
+    samples: AtomicUsize,
+    /// The place in [`Tracking::ALL`].
+    tracking: AtomicU8,
     used_bytes: CachePadded<AtomicU64>,
     pub(super) evicted_keys: AtomicU64,
+    pub(super) expired_keys: AtomicU64,
     /// What uses are timed from.
     opened_at_ms: u64,
     /// When expired keys were last looked for to make room.
@@ -60,20 +68,25 @@ impl Default for MemoryLimit {
     }
 }
 
+/// The most keys that are looked at for one that is evicted.
+const SAMPLES_MAX: usize = 64;
+
+fn limit_or_none(bytes: u64) -> u64 {
+    if bytes == 0 { u64::MAX } else { bytes }
+}
+
 impl Memory {
     pub(crate) fn new(limit: MemoryLimit, opened_at_ms: u64) -> Self {
         let is_limited = limit.bytes != 0;
         Self {
-            limit_bytes: if is_limited { limit.bytes } else { u64::MAX },
-            policy: limit.policy,
-            samples: limit.samples.clamp(1, 64),
-            tracking: if is_limited {
-                Tracking::of(limit.policy)
-            } else {
-                Tracking::Off
-            },
+            counts: AtomicBool::new(is_limited),
+            limit_bytes: AtomicU64::new(limit_or_none(limit.bytes)),
+            policy: AtomicU8::new(limit.policy as u8),
+            samples: AtomicUsize::new(limit.samples.clamp(1, SAMPLES_MAX)),
+            tracking: AtomicU8::new(Tracking::under(limit.bytes, limit.policy) as u8),
             used_bytes: CachePadded::default(),
             evicted_keys: AtomicU64::new(0),
+            expired_keys: AtomicU64::new(0),
             opened_at_ms,
             swept_at_ms: AtomicU64::new(0),
             pool: Mutex::default(),
@@ -81,19 +94,52 @@ impl Memory {
     }
 
     #[inline]
-    fn is_limited(&self) -> bool {
-        self.limit_bytes != u64::MAX
+    fn counts(&self) -> bool {
+        self.counts.load(Ordering::Relaxed)
     }
 
     /// Whether less is used than may be.
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        !self.is_limited() || self.used_bytes.load(Ordering::Relaxed) <= self.limit_bytes
+        let limit = self.limit_bytes.load(Ordering::Relaxed);
+        limit == u64::MAX || self.used_bytes.load(Ordering::Relaxed) <= limit
     }
 
     /// The limit, if there is one.
     pub(super) fn limit(&self) -> Option<u64> {
-        self.is_limited().then_some(self.limit_bytes)
+        let limit = self.limit_bytes.load(Ordering::Relaxed);
+        (limit != u64::MAX).then_some(limit)
+    }
+
+    /// Counts keys whose deadline had passed and that were removed.
+    #[cold]
+    pub(super) fn note_expired(&self, keys: u32) {
+        let keys = u64::from(keys);
+        self.expired_keys.fetch_add(keys, Ordering::Relaxed);
+    }
+
+    /// What is counted.
+    #[cfg(test)]
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.used_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn policy(&self) -> EvictionPolicy {
+        EvictionPolicy::ALL[usize::from(self.policy.load(Ordering::Relaxed))]
+    }
+
+    pub(super) fn samples(&self) -> usize {
+        self.samples.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_samples(&self, samples: usize) {
+        let samples = samples.clamp(1, SAMPLES_MAX);
+        self.samples.store(samples, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn tracking(&self) -> Tracking {
+        Tracking::ALL[usize::from(self.tracking.load(Ordering::Relaxed))]
     }
 
     fn since_opening_ms(&self, now_ms: u64) -> u64 {
@@ -102,7 +148,7 @@ impl Memory {
 
     /// Counts a shard for the first time.
     pub(super) fn begin(&self, slot: &mut Slot) {
-        if self.is_limited() {
+        if self.counts() {
             self.recount(slot);
         }
     }
@@ -122,17 +168,53 @@ impl Memory {
             }
             Equal => {}
         }
-        if self.tracking != Tracking::Off {
+        if self.tracking() != Tracking::Off {
             slot.uses.reserve(slot.shard.key_count());
         }
     }
 }
 
 impl Engine {
+    /// Lets keys and values take this much from here on. What is over goes with the next commands that may
+    /// need memory.
+    pub(crate) fn set_max_memory(
+        &self,
+        bytes: u64,
+        policy: EvictionPolicy,
+    ) -> Result<(), StorageError> {
+        let memory = &self.memory;
+        // Those who change it go one by one; commands read what they need and no two of it together.
+        let _one_by_one = self.settings.changing.lock();
+        self.check_readable()?;
+        let tracking = Tracking::under(bytes, policy);
+        let tracked = memory.tracking();
+        memory.policy.store(policy as u8, Ordering::Relaxed);
+        memory.tracking.store(tracking as u8, Ordering::Relaxed);
+        let counted = memory.counts.swap(bytes != 0, Ordering::Relaxed);
+        let begins = bytes != 0 && !counted;
+        if begins || tracking != tracked {
+            for index in 0..self.slots.len() {
+                let mut slot = self.lock_to_read(index)?;
+                if tracking != tracked {
+                    // Words of one kind mean nothing to the other.
+                    slot.uses = Uses::default();
+                }
+                if bytes != 0 {
+                    memory.recount(&mut slot);
+                }
+            }
+            memory.pool.lock().clear();
+        }
+        memory
+            .limit_bytes
+            .store(limit_or_none(bytes), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Counts what a shard takes that was changed. It is still locked.
     #[inline]
     pub(crate) fn account(&self, slot: &mut Slot) {
-        if self.memory.is_limited() {
+        if self.memory.counts() {
             self.memory.recount(slot);
         }
     }
@@ -140,7 +222,7 @@ impl Engine {
     /// Whether uses of keys are noted at all.
     #[inline]
     pub(crate) fn tracks_uses(&self) -> bool {
-        self.memory.tracking != Tracking::Off
+        self.memory.tracking() != Tracking::Off
     }
 
     /// Notes a use of those of `keys` that there are. No shard is locked. What fails in here fails
@@ -156,7 +238,7 @@ impl Engine {
             };
             // A key that is not there must not make another one look used.
             if slot.shard.table(database).keys().get(hash, key).is_some() {
-                let tracking = self.memory.tracking;
+                let tracking = self.memory.tracking();
                 slot.uses.note(tracking, hash, at_ms, &random);
             }
         };
@@ -194,7 +276,7 @@ impl Engine {
             return Usage::Untracked;
         };
         let at_ms = self.memory.since_opening_ms(self.clock.now_ms());
-        match self.memory.tracking {
+        match self.memory.tracking() {
             Tracking::Off => Usage::Untracked,
             Tracking::LastUse => Usage::IdleSeconds(slot.uses.idle_seconds(hash, at_ms)),
             Tracking::Frequency => Usage::Frequency(slot.uses.frequency(hash, at_ms)),
@@ -204,7 +286,7 @@ impl Engine {
     /// How little a key was used, higher for less.
     pub(super) fn disuse(&self, uses: &Uses, hash: u64, now_ms: u64) -> u64 {
         let at_ms = self.memory.since_opening_ms(now_ms);
-        match self.memory.tracking {
+        match self.memory.tracking() {
             Tracking::Off => 0,
             Tracking::LastUse => u64::from(uses.idle_ticks(hash, at_ms)),
             Tracking::Frequency => u64::from(u8::MAX - uses.frequency(hash, at_ms)),

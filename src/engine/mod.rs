@@ -8,6 +8,7 @@ pub(crate) mod background;
 pub(crate) mod change;
 pub(crate) mod commit;
 pub(crate) mod compactor;
+pub(crate) mod diff;
 pub(crate) mod evict;
 pub(crate) mod expirer;
 pub(crate) mod feed;
@@ -18,6 +19,7 @@ pub(crate) mod observe;
 pub(crate) mod options;
 pub(crate) mod record;
 pub(crate) mod recovery;
+pub(crate) mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod syncer;
@@ -32,25 +34,27 @@ use crossbeam::utils::CachePadded;
 use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use self::background::Background;
+use self::background::{Background, Job};
 use self::compactor::Compactor;
 use self::feed::Feeds;
 use self::gate::Gate;
 use self::lock::Slot;
 use self::memory::Memory;
 use self::observe::Observers;
-use self::options::{Ack, CompactionPolicy, Options};
+use self::options::{Ack, Options};
 use self::recovery::{Loading, app_bytes};
+use self::settings::Changeable;
 use self::snapshot::Snapshot;
 use self::syncer::Syncer;
 use crate::error::StorageError;
 use crate::keyspace::{Layout, Rules, Shard, ShardSource};
 use crate::storage::backend::Storage;
 use crate::storage::{self, Log, OpenOptions, OpenReport, Stamp, Store};
-use crate::sys::clock::Clock;
+use crate::sys::clock::{Clock, Stopwatch};
 use crate::sys::fork::process_token;
 use crate::sys::reclaim::drop_elsewhere;
 use crate::sys::rng::{Rng, entropy};
+use crate::value::EncodingSwitch;
 
 /// The handle works.
 const OPEN: u8 = 0;
@@ -66,6 +70,7 @@ pub(crate) struct Engine {
     pub(crate) layout: Layout,
     pub(crate) slots: Box<[CachePadded<Mutex<Slot>>]>,
     pub(crate) clock: Arc<dyn Clock>,
+    started: Stopwatch,
     pub(crate) rules: Rules,
     pub(crate) rng: Rng,
     pub(crate) gate: Gate,
@@ -75,8 +80,7 @@ pub(crate) struct Engine {
     pub(crate) background: Background,
     pub(crate) syncer: Syncer,
     pub(crate) compactor: Compactor,
-    pub(crate) ack: Ack,
-    pub(crate) compaction: CompactionPolicy,
+    pub(crate) settings: Changeable,
     activity_indexes: bool,
     store: Option<Store>,
     /// The process that opened the file; see [`crate::sys::fork`].
@@ -117,7 +121,7 @@ impl Engine {
         open.threads = options.load_threads;
         open.app = app_bytes(&layout);
         open.limits.sync_interval_ms = syncer::sync_interval_ms(options.ack);
-        let loading = Loading::new(options.rules.encoding);
+        let loading = Loading::new(options.encoding);
         let (store, report) = Store::open(storage, name, &open, &loading)?;
         let (layout, shards) = loading.finish()?;
         let engine = Self::assemble(options, layout, shards, rng, Some(store));
@@ -148,6 +152,7 @@ impl Engine {
             slots,
             memory,
             clock: Arc::clone(&options.clock),
+            started: Stopwatch::start(),
             rules: options.rules,
             rng,
             gate: Gate::default(),
@@ -156,8 +161,7 @@ impl Engine {
             background: Background::new(),
             syncer: Syncer::new(),
             compactor: Compactor::new(),
-            ack: options.ack,
-            compaction: options.compaction,
+            settings: Changeable::new(options),
             activity_indexes: options.activity_indexes,
             store,
             process: process_token(),
@@ -183,21 +187,54 @@ impl Engine {
     #[inline]
     pub(crate) fn acknowledge(&self, end_lsn: u64) -> Result<(), StorageError> {
         let Some(log) = self.log() else { return Ok(()) };
-        let ack = match self.ack {
+        let ack = match self.settings.ack() {
             Ack::Always => storage::Ack::Always,
             Ack::EverySec => storage::Ack::EverySec,
             Ack::No => storage::Ack::No,
             Ack::Buffered(_) => storage::Ack::Buffered,
         };
         self.syncer.notice();
-        log.commit(end_lsn, ack)
-            .map_err(|error| unconfirmed(end_lsn, error))
+        log.commit(end_lsn, ack).map_err(|error| {
+            self.ask_to_heal(log);
+            unconfirmed(end_lsn, error)
+        })
     }
 
     /// Waits until everything so far is on disk.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.check_readable()?;
-        self.log().map_or(Ok(()), Log::sync)
+        let Some(log) = self.log() else { return Ok(()) };
+        log.sync().inspect_err(|_| self.ask_to_heal(log))
+    }
+
+    /// After a call of the log failed: lets the background thread heal, if that is what it takes.
+    #[cold]
+    fn ask_to_heal(&self, log: &Log) {
+        if log.needs_heal() {
+            self.background.ask(Job::Compact);
+        }
+    }
+
+    /// The milliseconds that syncs and back-off are measured in: those of a clock that only moves when told,
+    /// else those since the start, for the clock of the system may jump.
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        if self.clock.runs_by_itself() {
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        } else {
+            self.clock.now_ms()
+        }
+    }
+
+    /// Does what is due after somebody has moved the clock. What only removes memory is done as far as it
+    /// can be; failures of the file are remembered by the log.
+    pub(crate) fn time_was_moved(&self) {
+        self.expire_all();
+        self.end_waits_due();
+        self.feeds.time_was_moved();
+        self.sync_if_due();
+        if self.background.is_running() {
+            self.background.look();
+        }
     }
 
     /// The time and fresh random bytes, for whatever starts a new lineage of the file.
@@ -294,6 +331,7 @@ impl Engine {
             activities,
             self.layout.clone(),
             self.rules,
+            EncodingSwitch::new(self.settings.encoding.limits()),
             self.clock.now_ms(),
             lsn,
         ))

@@ -26,7 +26,7 @@ use super::watch::Watches;
 use crate::activity::live::Activities;
 use crate::effect::codec;
 use crate::error::StorageError;
-use crate::keyspace::{Batch, Cause, Reach};
+use crate::keyspace::{Batch, Cause, Event, Reach};
 
 /// One committed batch: the effects of a command or of a whole transaction.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,8 @@ pub(crate) struct Committed<'a> {
     pub(crate) bytes: &'a [u8],
     /// Why, for effects that no command asked for, by their number; see [`Batch::causes`].
     pub(crate) causes: &'a [(u32, Cause)],
+    /// What Redis would say, if there is a feed; see [`Batch::events`].
+    pub(crate) events: &'a [(u32, Event)],
 }
 
 impl<'a> Committed<'a> {
@@ -82,6 +84,12 @@ impl Observers {
     pub(crate) fn any(&self) -> bool {
         // The shard's lock orders this after the registration of whoever observes the shard.
         self.count.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether there is a feed. To be asked as [`any`](Self::any).
+    #[inline]
+    pub(crate) fn has_feeds(&self) -> bool {
+        self.feed_count.load(Ordering::Relaxed) != 0
     }
 
     /// One more observes something, from under the lock of the shard it lies in.
@@ -150,8 +158,7 @@ impl Engine {
         waits: &mut Option<Box<Waits>>,
     ) -> Result<Option<u64>, StorageError> {
         let observers = &self.observers;
-        let feeds =
-            (observers.feed_count.load(Ordering::Relaxed) != 0).then(|| observers.feeds.lock());
+        let feeds = observers.has_feeds().then(|| observers.feeds.lock());
         let len = batch.bytes.len() as u64;
         let (lsn, end_lsn, logged) = match self.log() {
             Some(log) => {
@@ -168,6 +175,7 @@ impl Engine {
             end_lsn,
             bytes: &batch.bytes,
             causes: &batch.causes,
+            events: &batch.events,
         };
         let has_feeds = feeds.is_some();
         if let Some(feeds) = feeds {

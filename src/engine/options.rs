@@ -74,6 +74,20 @@ pub enum EvictionPolicy {
     VolatileTtl,
 }
 
+impl EvictionPolicy {
+    /// Every policy, each at the place of its number.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::NoEviction,
+        Self::AllKeysLru,
+        Self::AllKeysLfu,
+        Self::AllKeysRandom,
+        Self::VolatileLru,
+        Self::VolatileLfu,
+        Self::VolatileRandom,
+        Self::VolatileTtl,
+    ];
+}
+
 /// Everything an engine is built from.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -81,6 +95,7 @@ pub(crate) struct Options {
     pub(crate) compaction: CompactionPolicy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Rules,
+    pub(crate) encoding: EncodingLimits,
     pub(crate) memory: MemoryLimit,
     pub(crate) feed: FeedLimits,
     pub(crate) shard_bits: u32,
@@ -102,8 +117,8 @@ impl Default for Options {
             rules: Rules {
                 string_bytes_max: 512 << 20,
                 bit_offsets: 1 << 32,
-                encoding: EncodingLimits::default(),
             },
+            encoding: EncodingLimits::default(),
             memory: MemoryLimit::default(),
             feed: FeedLimits::default(),
             shard_bits: 6,

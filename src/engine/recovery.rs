@@ -15,12 +15,12 @@ use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 
 use super::lock::{Locked, Slot};
-use super::options::EncodingLimits;
 use crate::effect::{Effect, codec};
 use crate::error::StorageError;
 use crate::keyspace::WriteTx;
 use crate::keyspace::{Batch, Layout, Misfit, Now, ReachMut, Rules, STRING_BYTES_LIMIT, Shard};
 use crate::storage::{AppBytes, BadPayload, FileInfo, Loader};
+use crate::value::{EncodingLimits, EncodingSwitch};
 
 /// Version of the engine's bytes in the header.
 const APP_VERSION: u8 = 1;
@@ -59,12 +59,14 @@ fn layout_of(app: &AppBytes) -> Result<Layout, StorageError> {
 #[derive(Debug)]
 pub(crate) struct Loading {
     rules: Rules,
+    encoding: EncodingLimits,
     target: OnceLock<Target>,
 }
 
 #[derive(Debug)]
 struct Target {
     rules: Rules,
+    encoding: EncodingSwitch,
     layout: Layout,
     slots: Box<[CachePadded<Mutex<Slot>>]>,
 }
@@ -84,8 +86,8 @@ impl Loading {
             rules: Rules {
                 string_bytes_max: STRING_BYTES_LIMIT,
                 bit_offsets: 1 << 63,
-                encoding,
             },
+            encoding,
             target: OnceLock::new(),
         }
     }
@@ -181,6 +183,7 @@ impl Target {
             layout: &self.layout,
             now: &Now::new(&|| 0),
             rules: self.rules,
+            encoding: &self.encoding,
             random: &|| 0,
             batch: &mut batch,
         };
@@ -195,6 +198,7 @@ impl Loader for Loading {
         let slots = (0..layout.shard_count()).map(|_| empty()).collect();
         let target = Target {
             rules: self.rules,
+            encoding: EncodingSwitch::new(self.encoding),
             slots,
             layout: layout.clone(),
         };

@@ -10,6 +10,7 @@ use crate::error::{CommandError, Error, StorageError};
 use crate::keyspace::{Layout, Now, Reach, ReadTx, Rules, Shard, ShardSource};
 use crate::sys::reclaim::drop_elsewhere;
 use crate::sys::rng::Rng;
+use crate::value::EncodingSwitch;
 
 /// The keyspace as it was when [`Db::snapshot`](crate::Db::snapshot) was called.
 ///
@@ -27,6 +28,7 @@ struct State {
     shards: Vec<Shard>,
     layout: Layout,
     rules: Rules,
+    encoding: EncodingSwitch,
     taken_at_ms: u64,
     lsn: u64,
     random: Rng,
@@ -63,6 +65,7 @@ impl Snapshot {
         activities: SnapshotActivities,
         layout: Layout,
         rules: Rules,
+        encoding: EncodingSwitch,
         taken_at_ms: u64,
         lsn: u64,
     ) -> Self {
@@ -71,6 +74,7 @@ impl Snapshot {
             shards,
             layout,
             rules,
+            encoding,
             taken_at_ms,
             lsn,
             random,
@@ -192,6 +196,7 @@ impl Snapshot {
             layout: &state.layout,
             now: &now,
             rules: &state.rules,
+            encoding: &state.encoding,
             random: &random,
             database: self.database,
         };

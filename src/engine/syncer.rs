@@ -12,10 +12,8 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
 
 use super::Engine;
-use super::background::Job;
 use super::options::Ack;
 use crate::error::StorageError;
-use crate::sys::clock::Stopwatch;
 use crate::sys::thread;
 
 /// How often the thread looks while there is something to sync, at most.
@@ -28,6 +26,8 @@ const SLEEP: Duration = Duration::from_secs(1);
 pub(crate) struct Syncer {
     sync: Bell,
     flush: Bell,
+    /// Whether the second thread was started.
+    flushes: AtomicBool,
     running: Mutex<Vec<(Sender<()>, JoinHandle<()>)>>,
 }
 
@@ -60,6 +60,15 @@ impl Bell {
         }
     }
 
+    /// Waits for [`wake`](Syncer::wake) alone, but not for long; says whether the thread is to end.
+    fn sleep(&self, stopped: &Receiver<()>, longest: Duration) -> bool {
+        crossbeam::channel::select! {
+            recv(self.woken) -> _ => false,
+            recv(stopped) -> _ => true,
+            default(longest) => false,
+        }
+    }
+
     /// Waits while nothing is left to do, but not for long; ends early when woken or stopped.
     fn rest(&self, done: impl Fn() -> bool, stopped: &Receiver<()>, longest: Duration) {
         self.idle.store(true, Ordering::SeqCst);
@@ -79,7 +88,16 @@ impl Syncer {
         Self {
             sync: Bell::new(),
             flush: Bell::new(),
+            flushes: AtomicBool::new(false),
             running: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Wakes both, whatever they do.
+    fn wake(&self) {
+        for bell in [&self.sync, &self.flush] {
+            // Full means that it was woken already.
+            let _woken = bell.wake.try_send(());
         }
     }
 
@@ -100,11 +118,34 @@ pub(crate) fn sync_interval_ms(ack: Ack) -> Option<u64> {
 }
 
 impl Engine {
-    /// Starts the threads.
+    /// Starts the threads; none where the clock moves only when told.
     pub(crate) fn start_syncer(&self) -> Result<(), StorageError> {
+        if !self.clock.runs_by_itself() {
+            return Ok(());
+        }
         self.start_one("nacre-sync", run_sync)?;
-        if let Ack::Buffered(_) = self.ack {
-            self.start_one("nacre-flush", run_flush)?;
+        self.start_flush()
+    }
+
+    /// Starts the thread for what is acknowledged from memory, if that is done and it does not run.
+    fn start_flush(&self) -> Result<(), StorageError> {
+        if !matches!(self.settings.ack(), Ack::Buffered(_))
+            || self.syncer.flushes.swap(true, Ordering::Relaxed)
+        {
+            return Ok(());
+        }
+        self.start_one("nacre-flush", run_flush)
+            .inspect_err(|_not_started| self.syncer.flushes.store(false, Ordering::Relaxed))
+    }
+
+    /// Follows a change of the ack class: what is acknowledged from here on is what the new one promises.
+    pub(super) fn follow_ack(&self) -> Result<(), StorageError> {
+        let Some(log) = self.log() else { return Ok(()) };
+        let has_threads = !self.syncer.running.lock().is_empty();
+        log.set_sync_interval_ms(sync_interval_ms(self.settings.ack()));
+        if has_threads {
+            self.start_flush()?;
+            self.syncer.wake();
         }
         Ok(())
     }
@@ -123,6 +164,15 @@ impl Engine {
         Ok(())
     }
 
+    /// What the threads do at a time: brings the log to the file, and to the disk if that is due.
+    pub(crate) fn sync_if_due(&self) {
+        let Some(log) = self.log() else { return };
+        // The log remembers what went wrong and tells the writers; here only the heal is started.
+        if log.tick(self.uptime_ms()).is_err() {
+            self.ask_to_heal(log);
+        }
+    }
+
     /// Ends the threads and waits for them.
     pub(crate) fn stop_syncer(&self) {
         let running = std::mem::take(&mut *self.syncer.running.lock());
@@ -136,9 +186,8 @@ impl Engine {
 
 fn run_sync(engine: &Engine, stopped: &Receiver<()>) {
     let Some(log) = engine.log() else { return };
-    let uptime = Stopwatch::start();
     let done = || {
-        let reached = match engine.ack {
+        let reached = match engine.settings.ack() {
             Ack::No => log.written_lsn(),
             Ack::Always | Ack::EverySec | Ack::Buffered(_) => log.durable_lsn(),
         };
@@ -149,21 +198,22 @@ fn run_sync(engine: &Engine, stopped: &Receiver<()>) {
         if let Ok(()) | Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(LOOK) {
             return;
         }
-        let uptime_ms = u64::try_from(uptime.elapsed().as_millis()).unwrap_or(u64::MAX);
-        // The log remembers what went wrong and tells the writers; here only the heal is started.
-        if log.tick(uptime_ms).is_err() && log.needs_heal() {
-            engine.background.ask(Job::Compact);
-        }
+        engine.sync_if_due();
     }
 }
 
 fn run_flush(engine: &Engine, stopped: &Receiver<()>) {
-    let (Some(log), Ack::Buffered(window)) = (engine.log(), engine.ack) else {
-        return;
-    };
-    let period = (window / 2).clamp(Duration::from_micros(100), LOOK);
+    let Some(log) = engine.log() else { return };
     let done = || log.written_lsn() == log.end_lsn();
     loop {
+        let Ack::Buffered(window) = engine.settings.ack() else {
+            // Another class writes at once: nobody has to ring for this thread.
+            if engine.syncer.flush.sleep(stopped, SLEEP) {
+                return;
+            }
+            continue;
+        };
+        let period = (window / 2).clamp(Duration::from_micros(100), LOOK);
         engine.syncer.flush.rest(done, stopped, LOOK);
         if let Ok(()) | Err(RecvTimeoutError::Disconnected) = stopped.recv_timeout(period) {
             return;

@@ -129,7 +129,9 @@ impl Engine {
         let gate = self.gate.wait()?;
         let had_room = self.has_made_room()?;
         // Somebody may begin to observe a shard before the commit: it records in any case.
-        let batch = Batch::new(true);
+        let mut batch = Batch::new(true);
+        batch.is_observed = true;
+        batch.says_events = true;
         Ok(Transaction {
             engine: self,
             work: RefCell::new(Work {
@@ -211,6 +213,7 @@ impl Transaction<'_> {
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: &self.engine.rules,
+            encoding: &self.engine.settings.encoding,
             random: &random,
             database: self.database.get(),
         };
@@ -229,6 +232,7 @@ impl Transaction<'_> {
             .map_err(|_busy| StorageError::Reentrant)?;
         let Work { private, batch } = &mut *work;
         batch.database = self.database.get();
+        batch.begin_command();
         let read_clock = || self.now_ms;
         let random = || self.engine.rng.next_u64();
         let mut tx = WriteTx {
@@ -236,6 +240,7 @@ impl Transaction<'_> {
             layout: &self.engine.layout,
             now: &Now::new(&read_clock),
             rules: self.engine.rules,
+            encoding: &self.engine.settings.encoding,
             random: &random,
             batch,
         };

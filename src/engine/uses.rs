@@ -38,7 +38,18 @@ pub(crate) enum Tracking {
 }
 
 impl Tracking {
-    pub(crate) fn of(policy: EvictionPolicy) -> Self {
+    /// Each at the place of its number.
+    pub(crate) const ALL: [Self; 3] = [Self::Off, Self::LastUse, Self::Frequency];
+
+    /// What is kept under this limit, 0 for none.
+    pub(crate) fn under(limit_bytes: u64, policy: EvictionPolicy) -> Self {
+        match limit_bytes {
+            0 => Self::Off,
+            _ => Self::of(policy),
+        }
+    }
+
+    fn of(policy: EvictionPolicy) -> Self {
         match policy {
             EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru => Self::LastUse,
             EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu => Self::Frequency,

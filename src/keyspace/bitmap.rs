@@ -8,9 +8,10 @@
 //! It must not check limits: commands do, before they change anything.
 
 use super::entry::{StringRef, is_gone, tag};
-use super::tx::{Dropped, WriteTx};
+use super::event::Event;
+use super::tx::WriteTx;
 use crate::ds::bits::{BitOp, Source};
-use crate::ds::hash_trie::{INLINE_VALUE_MAX, NO_DEADLINE, NewPayload, OldPayload, Payload};
+use crate::ds::hash_trie::{INLINE_VALUE_MAX, NO_DEADLINE, NewPayload, Payload};
 use crate::effect::Effect;
 use crate::error::CommandError;
 use crate::value::{StringValue, Value, string};
@@ -75,12 +76,13 @@ pub(crate) fn combine(op: BitOp, sources: &[StringRef<'_>]) -> StringValue {
 impl WriteTx<'_> {
     /// Sets or clears a bit of the string at `key` and answers what it was. The string is created or
     /// extended as far as that bit and becomes `raw`; the deadline stays. The caller has checked the
-    /// offset.
+    /// offset; what changes is Redis's `setbit`, and that a string becomes `raw` is no event.
     ///
     /// # Errors
     /// If `key` holds another type; nothing is changed.
     pub(crate) fn set_bit(&mut self, key: &[u8], bit: u64, on: bool) -> Result<bool, CommandError> {
         let now = self.now;
+        self.event(Event::SetBit);
         let (table, hash) = self.at(key);
         let Some(entry) = table.keys().get(hash, key) else {
             self.write_string(key, bit / 8, &[if on { mask(bit) } else { 0 }]);
@@ -95,6 +97,7 @@ impl WriteTx<'_> {
             Payload::Large(_) => return Err(CommandError::WrongType),
         };
         let is_settled = !is_gone && entry.tag == tag::STRING_RAW && offset < old.len();
+        let grows = offset >= old.len();
         let is_inline = matches!(old, StringRef::Inline(_));
         let old_byte = old.byte(offset);
         let was_on = old_byte & mask(bit) != 0;
@@ -104,6 +107,9 @@ impl WriteTx<'_> {
             old_byte & !mask(bit)
         };
         if !is_settled {
+            if !grows && was_on == on {
+                self.batch.event = None;
+            }
             self.write_string(key, offset, &[byte]);
             return Ok(was_on);
         }
@@ -138,18 +144,11 @@ impl WriteTx<'_> {
             self.put_string(key, &bytes, true, None);
             return;
         }
+        // What is recorded now builds on an empty key.
+        self.displace(key);
         let (table, hash) = self.at(key);
         let payload = NewPayload::Large(Value::String(value.clone()));
-        let old = table.insert(hash, key, tag::STRING_RAW, NO_DEADLINE, payload);
-        // What is recorded now builds on an empty key.
-        match old {
-            OldPayload::None => {}
-            OldPayload::Inline => self.batch.record(&Effect::KeyRemove { key }),
-            OldPayload::Large(old) => {
-                self.batch.dropped.push(Dropped::Value(old));
-                self.batch.record(&Effect::KeyRemove { key });
-            }
-        }
+        table.insert(hash, key, tag::STRING_RAW, NO_DEADLINE, payload);
         let mut written = 0;
         if self.batch.recording {
             // Every piece names the key: neighbours are joined, so that a long key costs little.

@@ -1,9 +1,12 @@
 //! What a key holds, as commands see it.
 
 use super::tx::Now;
+use crate::ds::bits::Source;
 use crate::ds::hash_trie::{EntryRef, NO_DEADLINE, Payload};
 use crate::error::CommandError;
-use crate::value::{HashValue, ListValue, SetValue, StringValue, Value, ZSetValue};
+use crate::value::{
+    HashValue, ListValue, SetValue, StringValue, Value, ZSetValue, first_difference,
+};
 
 /// Entry tags: type and encoding of an inline value. A large value carries its own type; its tag
 /// only says how a string came to be.
@@ -147,6 +150,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The value, unless it is a string that lies in the page.
+    pub(crate) fn large(&self) -> Option<&'a Value> {
+        large_of(&self.0)
+    }
+
     /// The entry as a string.
     #[inline]
     pub(crate) fn string(&self) -> Result<StringRef<'a>, CommandError> {
@@ -250,6 +258,16 @@ impl<'a> StringRef<'a> {
             }
             Self::Large(string) => string.read_into(offset, len, out),
         }
+    }
+
+    /// The first byte at which both differ; the shorter one's length if there is none. `None` if they are
+    /// equal. O(what they do not share).
+    pub(crate) fn first_difference(&self, other: &Self) -> Option<u64> {
+        let source = |string: &Self| match *string {
+            Self::Inline(bytes) => Source::Bytes(bytes),
+            Self::Large(string) => string.as_source(),
+        };
+        first_difference(source(self), source(other))
     }
 
     /// A copy of the whole value.

@@ -216,6 +216,7 @@ impl<'a> WriteTx<'a> {
             self.because(Cause::Expired, |tx| {
                 tx.batch.record(&Effect::KeyRemove { key })
             });
+            self.batch.arrives = true;
         }
         for pairs in pieces(pairs, 2, EFFECT_BYTES_MAX, |word| word.len()) {
             let pairs = Items::new(pairs);
@@ -292,7 +293,7 @@ impl<'a> WriteTx<'a> {
 
     fn hash_edit(&self) -> Edit<'a> {
         Edit {
-            limits: self.rules.encoding,
+            limits: self.encoding.limits(),
             hasher: self.layout.hasher(),
             now: self.now,
         }

@@ -14,7 +14,7 @@ impl WriteTx<'_> {
         if seen {
             self.erase(key);
         } else {
-            self.because(Cause::Expired, |tx| tx.erase(key));
+            self.erase_expired(key);
         }
         seen
     }
@@ -26,8 +26,14 @@ impl WriteTx<'_> {
         let now = self.now;
         let (table, hash) = self.at(key);
         let entry = table.keys().get(hash, key);
-        entry.is_some_and(|entry| is_gone(&entry, now))
-            && self.because(Cause::Expired, |tx| tx.erase(key))
+        entry.is_some_and(|entry| is_gone(&entry, now)) && self.erase_expired(key)
+    }
+
+    /// Removes what lies at `key` because its deadline has passed; says whether there was anything.
+    pub(crate) fn erase_expired(&mut self, key: &[u8]) -> bool {
+        let erased = self.because(Cause::Expired, |tx| tx.erase(key));
+        self.batch.expired_keys += u32::from(erased);
+        erased
     }
 
     /// Removes `key`, expired or not; says whether there was an entry.
@@ -95,6 +101,7 @@ impl WriteTx<'_> {
         if remove_from {
             table.remove(hash, from);
         }
+        self.notice_before(to_database, to);
         let payload = match &payload {
             Ok(bytes) => NewPayload::Inline(bytes.as_slice()),
             Err(value) => NewPayload::Large(value.clone()),
@@ -134,10 +141,11 @@ impl WriteTx<'_> {
                 };
             }
             Some(true) => {
-                self.because(Cause::Expired, |tx| tx.erase(key));
+                self.erase_expired(key);
             }
             None => {}
         }
+        self.batch.arrives = true;
         let mut value = fresh();
         let result = edit(&mut value);
         let (table, hash) = self.at(key);

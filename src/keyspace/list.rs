@@ -7,6 +7,7 @@
 //! Positions count from the front and are those of elements that are there: commands see to that.
 
 use super::apply::Misfit;
+use super::event::Event;
 use super::pieces::{EFFECT_BYTES_MAX, word_pieces};
 use super::tx::{Dropped, WriteTx};
 use crate::effect::{Effect, Items};
@@ -154,9 +155,12 @@ impl WriteTx<'_> {
     }
 
     /// Lets `key` hold a list of these elements and nothing else; without any it holds nothing.
-    pub(crate) fn list_store(&mut self, key: &[u8], values: &[&[u8]]) {
-        self.erase(key);
-        if !values.is_empty() {
+    pub(crate) fn list_store(&mut self, key: &[u8], values: &[&[u8]], event: Event) {
+        if values.is_empty() {
+            self.erase(key);
+        } else {
+            self.displace(key);
+            self.event(event);
             // Nothing is at the key: there is no type to refuse.
             let _ = self.list_push(key, Side::Right, values);
         }

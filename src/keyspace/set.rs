@@ -8,6 +8,7 @@
 
 use super::apply::Misfit;
 use super::entry::{Entry, tag};
+use super::event::Event;
 use super::pieces::{EFFECT_BYTES_MAX, SNAPSHOT_BYTES_MAX, word_pieces};
 use super::tx::{Dropped, ReadTx, WriteTx};
 use crate::ds::hash_trie::{NO_DEADLINE, NewPayload, OldPayload};
@@ -44,7 +45,7 @@ impl WriteTx<'_> {
         if members.is_empty() {
             return 0;
         }
-        let (hasher, limits) = (self.layout.hasher(), self.rules.encoding);
+        let (hasher, limits) = (self.layout.hasher(), self.encoding.limits());
         let fresh = || Value::Set(SetValue::new());
         let added: Vec<&[u8]> = self.upsert_value(key, fresh, |value| {
             let set = as_set(value);
@@ -75,11 +76,14 @@ impl WriteTx<'_> {
     }
 
     /// Lets `key` hold this set and nothing else, without a deadline; nothing at all if the set is empty.
-    pub(crate) fn set_store(&mut self, key: &[u8], set: SetValue) {
-        self.erase(key);
+    /// This is called `event`.
+    pub(crate) fn set_store(&mut self, key: &[u8], set: SetValue, event: Event) {
         if set.len() == 0 {
+            self.erase(key);
             return;
         }
+        self.displace(key);
+        self.event(event);
         if self.batch.recording {
             set.for_each_piece(EFFECT_BYTES_MAX, &mut |members| {
                 let members = Items::new(members);

@@ -139,6 +139,11 @@ impl Layout {
         self.seeds
     }
 
+    /// Whether both put every key at the same place.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.seeds, self.shard_bits) == (other.seeds, other.shard_bits)
+    }
+
     pub(crate) fn shard_bits(&self) -> u32 {
         self.shard_bits
     }

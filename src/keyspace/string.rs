@@ -2,7 +2,7 @@
 
 use super::entry::{Before, is_gone, tag};
 use super::expiry::stored;
-use super::tx::{Cause, Dropped, WriteTx};
+use super::tx::{Dropped, WriteTx};
 use crate::ds::hash_trie::{INLINE_VALUE_MAX, NewPayload, OldPayload, Payload};
 use crate::effect::Effect;
 use crate::value::{StringValue, Value};
@@ -25,6 +25,7 @@ impl WriteTx<'_> {
     ) {
         let tag = if raw { tag::STRING_RAW } else { tag::STRING };
         let expires_at_ms_stored = stored(expires_at_ms);
+        self.notice_before(self.batch.database, key);
         let (table, hash) = self.at(key);
         // Two calls, so that the way of an inline value knows of no large ones.
         let old = if value.len() <= INLINE_VALUE_MAX {
@@ -87,6 +88,7 @@ impl WriteTx<'_> {
                 let payload = NewPayload::Large(Value::String(string));
                 table.insert(hash, key, tag::STRING_RAW, stored(None), payload);
             }
+            self.batch.arrives = true;
             self.batch
                 .record(&Effect::StringWrite { key, offset, bytes });
             return;
@@ -94,7 +96,7 @@ impl WriteTx<'_> {
         let (was_raw, expires_at_ms) = (entry.tag == tag::STRING_RAW, entry.expires_at_ms);
         if is_gone(&entry, now) {
             // Replay, which has no clock, must build on nothing as well.
-            self.because(Cause::Expired, |tx| tx.erase(key));
+            self.erase_expired(key);
             return self.write_string(key, offset, bytes);
         }
         match entry.payload {

@@ -7,10 +7,11 @@
 use std::cell::Cell;
 
 use super::entry::{Entry, is_gone, is_value_gone};
+use super::event::Event;
 use super::shard::{Layout, Shard};
 use super::table::Table;
 use crate::effect::{Effect, codec};
-use crate::value::{EncodingLimits, Value};
+use crate::value::{EncodingSwitch, Value};
 
 /// Limits a command has to keep.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +20,6 @@ pub(crate) struct Rules {
     pub(crate) string_bytes_max: u64,
     /// Highest bit offset `SETBIT` and its kin accept, plus one.
     pub(crate) bit_offsets: u64,
-    /// Up to where collections keep their short forms.
-    pub(crate) encoding: EncodingLimits,
 }
 
 impl Rules {
@@ -88,6 +87,7 @@ pub(crate) struct ReadTx<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) now: &'a Now<'a>,
     pub(crate) rules: &'a Rules,
+    pub(crate) encoding: &'a EncodingSwitch,
     pub(crate) random: &'a dyn Fn() -> u64,
     /// The logical database that keys are looked for in.
     pub(crate) database: u8,
@@ -185,9 +185,26 @@ pub(crate) struct Batch {
     pub(crate) database: u8,
     /// That of what was recorded last; encoded effects begin in database 0.
     pub(super) recorded_database: u8,
+    /// How many keys are gone because their deadline has passed.
+    pub(crate) expired_keys: u32,
     /// Which effects no command asked for, by their number (those that only name a database not
     /// counted), ascending. Kept while recording.
     pub(crate) causes: Vec<(u32, Cause)>,
+    /// Why what is recorded now changes, where no command asked for it.
+    pub(super) cause: Option<Cause>,
+    /// Whether anybody observes what is recorded.
+    pub(crate) is_observed: bool,
+    /// Whether somebody wants to know what Redis would say: a feed, which follows the whole keyspace.
+    pub(crate) says_events: bool,
+    /// What there is to say of which effect, by its number as in `causes`, in order. Kept while events are
+    /// said.
+    pub(crate) events: Vec<(u32, Event)>,
+    /// What the next change is called.
+    pub(super) event: Option<Event>,
+    /// Whether the next change begins a key that was not there.
+    pub(super) arrives: bool,
+    /// Whether it does so in place of what was there a moment ago.
+    pub(super) displaced: bool,
     /// What was replaced or removed and may be large: dropped after the locks are released, and by
     /// the background thread where that would take long.
     pub(crate) dropped: Vec<Dropped>,
@@ -222,13 +239,26 @@ impl Batch {
         }
     }
 
+    /// Begins the next command of a transaction: what the one before has named and not done is void.
+    pub(crate) fn begin_command(&mut self) {
+        self.event = None;
+        self.arrives = false;
+        self.displaced = false;
+    }
+
     #[inline]
     pub(crate) fn record(&mut self, effect: &Effect<'_>) {
+        if self.says_events {
+            self.say(effect);
+        }
         self.count += 1;
         if cfg!(nacre_bug = "third_effect_lost") && self.count == 3 {
             return;
         }
         if self.recording {
+            if let Some(cause) = self.cause {
+                self.causes.push((self.count - 1, cause));
+            }
             if self.database != self.recorded_database {
                 self.recorded_database = self.database;
                 let index = self.database;
@@ -274,6 +304,7 @@ pub(crate) struct WriteTx<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) now: &'a Now<'a>,
     pub(crate) rules: Rules,
+    pub(crate) encoding: &'a EncodingSwitch,
     pub(crate) random: &'a dyn Fn() -> u64,
     pub(crate) batch: &'a mut Batch,
 }
@@ -287,6 +318,11 @@ impl std::fmt::Debug for WriteTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Whether anybody observes what this operation does.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.batch.is_observed
+    }
+
     /// This operation's reading half.
     pub(crate) fn as_read(&self) -> ReadTx<'_> {
         ReadTx {
@@ -294,6 +330,7 @@ impl WriteTx<'_> {
             layout: self.layout,
             now: self.now,
             rules: &self.rules,
+            encoding: self.encoding,
             random: self.random,
             database: self.batch.database,
         }
@@ -326,15 +363,11 @@ impl WriteTx<'_> {
 
     /// Runs `work`; what it records was asked for by no command.
     pub(crate) fn because<R>(&mut self, cause: Cause, work: impl FnOnce(&mut Self) -> R) -> R {
-        let (first, known) = (self.batch.count, self.batch.causes.len());
+        let outer = self.batch.cause;
+        // What `work` finds to be gone itself is part of the same.
+        self.batch.cause = outer.or(Some(cause));
         let result = work(self);
-        if self.batch.recording {
-            // What `work` has noted itself is part of the same.
-            self.batch.causes.truncate(known);
-            let numbers = first..self.batch.count;
-            let noted = numbers.map(|number| (number, cause));
-            self.batch.causes.extend(noted);
-        }
+        self.batch.cause = outer;
         result
     }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::event::Event;
 use super::pieces::{SNAPSHOT_BYTES_MAX, pieces};
 use super::tx::WriteTx;
 use crate::effect::{Effect, Items};
@@ -111,7 +112,7 @@ impl WriteTx<'_> {
         if items.is_empty() {
             return;
         }
-        let (limits, hasher) = (self.rules.encoding, self.layout.hasher());
+        let (limits, hasher) = (self.encoding.limits(), self.layout.hasher());
         let mut changed: Vec<(f64, &[u8])> = Vec::new();
         let fresh = || Value::SortedSet(ZSetValue::new());
         self.upsert_value(key, fresh, |value| {
@@ -183,9 +184,20 @@ impl WriteTx<'_> {
     }
 
     /// Lets `key` hold a sorted set of these members and nothing else, without a deadline; without members
-    /// it is removed.
-    pub(crate) fn zset_replace(&mut self, key: &[u8], items: &[(f64, &[u8])], signs: ZeroSigns) {
-        self.erase(key);
+    /// it is removed. This is called `event`.
+    pub(crate) fn zset_replace(
+        &mut self,
+        key: &[u8],
+        items: &[(f64, &[u8])],
+        signs: ZeroSigns,
+        event: Event,
+    ) {
+        if items.is_empty() {
+            self.erase(key);
+            return;
+        }
+        self.displace(key);
+        self.event(event);
         self.zset_edit(key, items, signs, |_, score| Some(score));
     }
 }

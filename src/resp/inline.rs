@@ -1,4 +1,4 @@
-//! The words of an inline command: a line as a person types it. Called by `request`.
+//! The words of an inline command: a line as a person types it. Called by `request`, the test kit and the tool.
 //!
 //! The rules are those of Redis's `sdssplitargs`, but for a zero byte, which is an ordinary one here:
 //! Redis takes it for the end of what came and never answers.
@@ -12,6 +12,25 @@ fn is_space(byte: u8) -> bool {
 
 fn hex(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).map(|digit| digit as u8)
+}
+
+/// The words of a line as a person types it, by the rules of `redis-cli` and of inline commands: parted by blanks;
+/// double quotes understand `\n \r \t \b \a \\ \"` and `\xHH`, single quotes only `\'`. `None` if a quote is not closed, or
+/// something other than a blank follows a closing one.
+///
+/// ```
+/// use nacredb::resp::split_words;
+/// assert_eq!(split_words(b"SET name 'Ada L.'"), Some(vec![b"SET".to_vec(), b"name".to_vec(), b"Ada L.".to_vec()]));
+/// assert_eq!(split_words(b"SET name 'Ada"), None);
+/// ```
+///
+/// # Complexity
+/// O(bytes).
+#[must_use]
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut bytes, mut words) = (Vec::new(), Vec::new());
+    split(line, &mut bytes, &mut words)?;
+    Some(words.into_iter().map(|word| bytes[word].to_vec()).collect())
 }
 
 /// Appends the words of `line` to `bytes` and where they stand there to `words`. `None` if a quote is not
@@ -88,3 +107,6 @@ fn single_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Option<&'a [u8]
         rest = after;
     }
 }
+
+#[cfg(test)]
+mod tests;

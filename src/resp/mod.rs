@@ -30,6 +30,7 @@ pub mod request;
 pub mod shape;
 pub mod write;
 
+pub use inline::split_words;
 pub use request::{Limits, ProtocolError, Request, RequestParser};
 pub use shape::{Shape, write_answer, write_exec};
 pub use write::{Protocol, write_reply};

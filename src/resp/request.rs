@@ -27,7 +27,8 @@ pub struct Limits {
     pub bulk_bytes_max: usize,
     /// The most words. By default as many as Redis 7 allows, 2^31 - 1.
     pub multibulk_max: usize,
-    /// The longest line, its end left out: an inline command's or a length's. 64 KB by default.
+    /// The longest line, its end left out: an inline command's or a length's. 64 KB by default, never
+    /// less than 2 bytes.
     pub inline_bytes_max: usize,
     /// Whether the client may send more than what it takes to say who it is: 10 words of 16 KB. True by
     /// default. See [`RequestParser::set_authenticated`].
@@ -109,10 +110,18 @@ impl fmt::Display for ProtocolError {
 impl std::error::Error for ProtocolError {}
 
 /// A whole request: at least one word. Its words live in the parser's buffer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     bytes: &'a [u8],
     words: &'a [Range<usize>],
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("word_count", &self.word_count())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Request<'a> {
@@ -167,7 +176,6 @@ enum Expected {
 /// assert!(parser.next()?.is_none());
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
 pub struct RequestParser {
     buffer: Vec<u8>,
     start: usize,
@@ -180,6 +188,18 @@ pub struct RequestParser {
     unquoted: Vec<u8>,
     limits: Limits,
     failed: Option<ProtocolError>,
+}
+
+// Without what clients sent: it may be long, and a password.
+impl fmt::Debug for RequestParser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestParser")
+            .field("buffered_bytes", &self.buffered_bytes())
+            .field("expected", &self.expected)
+            .field("limits", &self.limits)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for RequestParser {
@@ -197,7 +217,8 @@ impl RequestParser {
 
     /// A parser with other limits.
     #[must_use]
-    pub fn with_limits(limits: Limits) -> Self {
+    pub fn with_limits(mut limits: Limits) -> Self {
+        limits.inline_bytes_max = limits.inline_bytes_max.max(ONE_DIGIT_LINE);
         Self {
             buffer: Vec::new(),
             start: 0,
@@ -228,7 +249,8 @@ impl RequestParser {
         self.spare(bytes.len()).extend_from_slice(bytes);
     }
 
-    /// The buffer, with room for at least this many bytes: to read a socket into. Only append to it.
+    /// The buffer, with room for at least this many bytes, or for the rest of a long word: to read a
+    /// socket into. Only append to it.
     ///
     /// Ends the request handed out last. Room for a long word grows with what came of it; room that one
     /// took is given back.
@@ -240,33 +262,41 @@ impl RequestParser {
             self.done();
         }
         let live = self.buffer.len() - self.start;
-        if self.buffer.capacity() > KEPT_BYTES_MAX
-            && live.saturating_add(at_least) <= KEPT_BYTES_MAX / 2
-        {
-            let mut smaller = Vec::with_capacity(live + at_least);
-            smaller.extend_from_slice(&self.buffer[self.start..]);
-            self.buffer = smaller;
-            self.at -= self.start;
-            self.start = 0;
+        let is_large = self.buffer.capacity() > KEPT_BYTES_MAX;
+        if is_large && live.saturating_add(at_least) <= KEPT_BYTES_MAX / 2 {
+            self.move_to_front();
+            self.buffer.shrink_to(live + at_least);
         } else if self.start >= live {
-            self.buffer.copy_within(self.start.., 0);
-            self.buffer.truncate(live);
-            self.at -= self.start;
-            self.start = 0;
+            self.move_to_front();
         }
-        match self.expected {
-            Expected::Word { len, .. } if self.missing(len) > at_least => {
-                // Twice what came, if that is not more than all that is to come.
-                let room = self.missing(len).min(live.max(at_least));
-                if self.buffer.capacity() - self.buffer.len() < at_least {
-                    self.buffer.reserve_exact(room);
+        match self.wanted(live) {
+            Some(wanted) => {
+                let room = self.buffer.capacity() - self.buffer.len();
+                if room < wanted.min(at_least) {
+                    self.buffer.reserve_exact(wanted.min(live.max(at_least)));
                 }
             }
-            Expected::Request | Expected::Length { .. } | Expected::Word { .. } => {
-                self.buffer.reserve(at_least);
-            }
+            None => self.buffer.reserve(at_least),
         }
         &mut self.buffer
+    }
+
+    /// How many bytes a long request still needs, where room for them can be had to the byte: it then
+    /// doubles, or is the last that the request takes.
+    fn wanted(&self, live: usize) -> Option<usize> {
+        let Expected::Word { words, len } = self.expected else {
+            return None;
+        };
+        let missing = self.missing(len);
+        let is_long = missing.max(live) > KEPT_BYTES_MAX;
+        let is_enough = words == 1 || missing >= live;
+        (missing > 0 && is_long && is_enough).then_some(missing)
+    }
+
+    fn move_to_front(&mut self) {
+        self.buffer.drain(..self.start);
+        self.at -= self.start;
+        self.start = 0;
     }
 
     /// Gives back what memory it can: for connections that are silent.
@@ -274,9 +304,7 @@ impl RequestParser {
         if self.expected == Expected::Request {
             self.done();
         }
-        self.buffer.drain(..self.start);
-        self.at -= self.start;
-        self.start = 0;
+        self.move_to_front();
         self.buffer.shrink_to_fit();
         self.words.shrink_to_fit();
         self.unquoted = Vec::new();
@@ -405,6 +433,12 @@ impl RequestParser {
         &mut self,
         too_big: ProtocolError,
     ) -> Result<Option<(u8, Option<i64>)>, ProtocolError> {
+        // Most lines: whole, and of one digit.
+        if let [first, digit @ b'0'..=b'9', b'\r', _, ..] = self.buffer[self.at..] {
+            self.at += ONE_DIGIT_LINE + LINE_END;
+            self.scanned = 0;
+            return Ok(Some((first, Some(i64::from(digit - b'0')))));
+        }
         let Some(len) = self.find(b'\r', too_big)? else {
             return Ok(None);
         };
@@ -478,6 +512,8 @@ enum Form {
 
 /// The bytes of `\r\n`.
 const LINE_END: usize = 2;
+/// The bytes of the line of a number below 10, its end left out.
+const ONE_DIGIT_LINE: usize = 2;
 
 #[cfg(test)]
 mod tests;

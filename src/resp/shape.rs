@@ -10,7 +10,7 @@
 
 use super::write::{
     Protocol, write_array_len, write_double, write_map_len, write_nil_array, write_reply,
-    write_set_len,
+    write_set_len, write_verbatim,
 };
 use crate::command::reply::Reply;
 use crate::value::number::parse_i64;
@@ -31,6 +31,8 @@ enum Form {
     Waited,
     /// Bytes are a float.
     Double,
+    /// Bytes are text for a person to read.
+    Text,
     /// An array is a set of these.
     Set(&'static Form),
     /// An array of these.
@@ -47,7 +49,9 @@ enum Form {
     Subcommands,
 }
 
-use Form::{Double, Each, Fields, Last, NilArray, Plain, Set, Subcommands, Turns, Values, Waited};
+use Form::{
+    Double, Each, Fields, Last, NilArray, Plain, Set, Subcommands, Text, Turns, Values, Waited,
+};
 
 static COMMANDS: Form = Each(&COMMAND);
 
@@ -70,7 +74,13 @@ static COMMAND: Form = Fields(&[
 const NAME_LEN_MAX: usize = 32;
 
 impl Shape {
-    const PLAIN: Self = Self(&Plain);
+    pub(crate) const PLAIN: Self = Self(&Plain);
+
+    /// Writes an answer of this shape.
+    #[cfg(feature = "server")]
+    pub(crate) fn write(self, out: &mut Vec<u8>, reply: &Reply, protocol: Protocol) {
+        write_form(out, self.0, reply, protocol);
+    }
 
     /// What a command, given in words, answers.
     ///
@@ -94,6 +104,10 @@ impl Shape {
                 true => form,
                 false => &Plain,
             }
+        };
+        let is_one = |names: &[&str]| {
+            let is_it = |name: &&str| words[1].eq_ignore_ascii_case(name.as_bytes());
+            words.len() > 1 && names.iter().any(is_it)
         };
         Self(match &*upper {
             b"LPOP" | b"RPOP" if has_count => &NilArray(&Plain),
@@ -125,6 +139,10 @@ impl Shape {
             | b"GEORADIUS_RO"
             | b"GEORADIUSBYMEMBER"
             | b"GEORADIUSBYMEMBER_RO" => &Each(&Last(&Each(&Double))),
+            b"INFO" | b"LOLWUT" => &Text,
+            b"CLIENT" if is_one(&["LIST", "INFO"]) => &Text,
+            b"LATENCY" if is_one(&["DOCTOR", "GRAPH"]) => &Text,
+            b"MEMORY" if is_one(&["DOCTOR", "MALLOC-STATS"]) => &Text,
             // Nothing else that it answers has such rows.
             b"COMMAND" => &COMMANDS,
             _ => &Plain,
@@ -193,6 +211,7 @@ fn write_form(out: &mut Vec<u8>, form: &Form, reply: &Reply, protocol: Protocol)
         (NilArray(_) | Waited, Reply::Nil) => write_nil_array(out, protocol),
         (NilArray(form), reply) => write_form(out, form, reply, protocol),
         (Double, Reply::Bulk(text)) => write_double(out, text, protocol),
+        (Text, Reply::Bulk(text)) => write_verbatim(out, text, protocol),
         (Set(form), Reply::Array(items)) => {
             write_set_len(out, items.len(), protocol);
             write_each(out, form, items, protocol);

@@ -4,7 +4,6 @@
 //! ([`write_array_len`], [`write_map_len`], ...) announces elements, which the caller writes next.
 
 use crate::command::reply::Reply;
-use crate::value::number::I64Text;
 
 /// The version of the protocol that a client speaks: what it asked for with `HELLO`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,14 +20,28 @@ fn write_header(out: &mut Vec<u8>, kind: u8, len: usize) {
     write_number(out, kind, i64::try_from(len).unwrap_or(i64::MAX));
 }
 
+/// A line of `kind` and a number, put together on the stack: many answers are little more.
 fn write_number(out: &mut Vec<u8>, kind: u8, number: i64) {
-    if let Ok(digit @ 0..=9) = u8::try_from(number) {
-        out.extend_from_slice(&[kind, b'0' + digit, b'\r', b'\n']);
-        return;
+    // The kind, a sign, 19 digits and the line end.
+    let mut line = [0; 23];
+    let mut start = line.len() - 2;
+    line[start..].copy_from_slice(b"\r\n");
+    let mut rest = number.unsigned_abs();
+    loop {
+        start -= 1;
+        line[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
     }
-    out.push(kind);
-    out.extend_from_slice(I64Text::new(number).as_bytes());
-    out.extend_from_slice(b"\r\n");
+    if number < 0 {
+        start -= 1;
+        line[start] = b'-';
+    }
+    start -= 1;
+    line[start] = kind;
+    out.extend_from_slice(&line[start..]);
 }
 
 /// A line of `kind`. What would end it early becomes a space.
@@ -43,6 +56,7 @@ fn write_line(out: &mut Vec<u8>, kind: u8, text: &[u8]) {
 
 /// Bytes.
 pub fn write_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(bytes.len() + 32);
     write_header(out, b'$', bytes.len());
     out.extend_from_slice(bytes);
     out.extend_from_slice(b"\r\n");

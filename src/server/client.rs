@@ -33,11 +33,15 @@ use crate::command::spec::{CommandSpec, Flag};
 use crate::command::{self};
 use crate::db::{Blocked, Session, Way};
 use crate::error::{CommandError, Error};
-use crate::resp::Protocol;
-use crate::resp::write::{write_error, write_nil_array, write_push_len, write_reply};
+use crate::resp::write::{write_array_len, write_bulk, write_error};
+use crate::resp::{Protocol, Shape, write_answer, write_exec};
 
-/// A future of an answer.
-pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+/// An answer that is still to come.
+pub(crate) struct Later {
+    answer: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>,
+    /// What is answered when another connection ends the wait; work under way cannot be ended.
+    if_ended: Option<Reply>,
+}
 
 /// What follows a command.
 #[derive(Debug)]
@@ -68,6 +72,7 @@ pub(super) enum Called {
 /// A command that waits for something.
 pub(crate) struct Waiting {
     spec: &'static CommandSpec,
+    shape: Shape,
     what: What,
 }
 
@@ -83,7 +88,7 @@ pub(super) enum Waits {
 enum What {
     /// For something to take.
     Take(Blocked<Reply>),
-    /// For something else, which nobody else can end.
+    /// For something else.
     Answer(Later),
 }
 
@@ -101,7 +106,7 @@ impl Waiting {
                 let taken = Pin::new(blocked).poll(context);
                 taken.map(|taken| Ok(taken?.unwrap_or(Reply::Nil)))
             }
-            What::Answer(later) => later.as_mut().poll(context),
+            What::Answer(later) => later.answer.as_mut().poll(context),
         }
     }
 
@@ -115,10 +120,13 @@ impl Waiting {
 
     /// The answer to one whose wait another connection ends.
     pub(crate) fn unblocked(&self, how: Unblock) -> Option<Result<Reply, Error>> {
-        match (&self.what, how) {
-            (What::Answer(_), _) => None,
-            (What::Take(_), Unblock::Timeout) => Some(Ok(Reply::Nil)),
-            (What::Take(_), Unblock::Error) => {
+        let in_time = match &self.what {
+            What::Take(_) => Reply::Nil,
+            What::Answer(later) => later.if_ended.clone()?,
+        };
+        match how {
+            Unblock::Timeout => Some(Ok(in_time)),
+            Unblock::Error => {
                 let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
                 Some(Err(CommandError::Other(text.into()).into()))
             }
@@ -176,33 +184,50 @@ impl State {
             return work();
         }
         let work = tokio::task::spawn_blocking(work);
-        self.answer_later(Box::pin(async move {
+        self.answer_later(None, async move {
             work.await.unwrap_or_else(|_panic| {
                 let text = "ERR the command panicked; the server goes on";
                 Err(CommandError::Other(text.into()).into())
             })
-        }));
+        });
         Ok(Reply::Nil)
     }
 
-    /// Gives an answer after some time; at once in a transaction, where nothing waits.
-    pub(crate) fn answer_after(&self, time: Duration, reply: Reply) -> Reply {
+    /// Gives an answer after some time, or when another connection ends the wait; no time is for ever. At once
+    /// where nothing waits: in a transaction, and for ever where nobody could end it.
+    pub(crate) fn answer_after(&self, time: Option<Duration>, reply: Reply) -> Reply {
         if self.in_exec.get() {
             return reply;
         }
         if self.waits_here {
-            std::thread::sleep(time);
+            time.into_iter().for_each(std::thread::sleep);
             return reply;
         }
-        self.answer_later(Box::pin(async move {
-            tokio::time::sleep(time).await;
+        self.answer_later(Some(reply.clone()), async move {
+            match time {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
+            }
             Ok(reply)
-        }));
+        });
         Reply::Nil
     }
 
-    fn answer_later(&self, later: Later) {
-        *self.later.borrow_mut() = Some(later);
+    /// Ends the connection after a command that has no answer if it succeeds.
+    pub(crate) fn leaves_unanswered(&self) {
+        self.replies.set(Replies::Off);
+        self.closes.set(true);
+    }
+
+    fn answer_later(
+        &self,
+        if_ended: Option<Reply>,
+        answer: impl Future<Output = Result<Reply, Error>> + Send + 'static,
+    ) {
+        *self.later.borrow_mut() = Some(Later {
+            answer: Box::pin(answer),
+            if_ended,
+        });
     }
 }
 
@@ -227,6 +252,8 @@ impl Connection for State {
 pub(crate) struct Client {
     session: Session,
     pub(crate) state: State,
+    /// The shapes of what the queued commands will answer.
+    queued: Vec<Shape>,
     tally: Tally,
     /// The last command that others see.
     shown: &'static str,
@@ -258,6 +285,7 @@ impl Client {
                 in_exec: Cell::new(false),
                 waits_here,
             },
+            queued: Vec::new(),
             tally: Tally::default(),
             shown: "",
         }
@@ -272,14 +300,17 @@ impl Client {
                     // What it has sent to itself comes before its answer.
                     self.state.record.take_own_mail(out);
                 }
-                self.write(spec, &reply, out);
+                self.write(spec, words, &reply, out);
                 if self.state.closes.get() {
                     Next::Close
                 } else {
                     Next::Go
                 }
             }
-            Called::Waits(waiting) => Next::Wait(waiting),
+            Called::Waits(mut waiting) => {
+                waiting.shape = Shape::of(words);
+                Next::Wait(waiting)
+            }
             Called::Paused { until_ms } => Next::Paused { until_ms },
             Called::Stranger => Next::Close,
         }
@@ -298,12 +329,7 @@ impl Client {
                 {
                     self.state.hub.counts.count_rejected(spec.name);
                 }
-                let error = if self.state.is_authenticated.get() {
-                    self.session.refuse_to_queue(error)
-                } else {
-                    no_auth(words).into()
-                };
-                return Called::Done(None, Err(error));
+                return Called::Done(None, Err(self.session.refuse_to_queue(error)));
             }
         };
         if let Err(error) = self.admit(spec, words) {
@@ -323,15 +349,6 @@ impl Client {
         {
             return Called::Paused { until_ms };
         }
-        if hub.monitors.is_any() {
-            monitor::show(
-                hub,
-                &self.state.record,
-                self.session.selected(),
-                spec,
-                words,
-            );
-        }
         let later = RefCell::new(None);
         let way = Way {
             connection: Some(&self.state),
@@ -339,6 +356,12 @@ impl Client {
         };
         self.state.in_exec.set(spec.name == "EXEC");
         let reply = self.session.run(spec, words, &way);
+        let hub = &self.state.hub;
+        if hub.monitors.is_any() {
+            // Afterwards, as in Redis: who looks on at itself sees the answer first.
+            let database = self.session.selected();
+            monitor::show(hub, &self.state.record, database, spec, words);
+        }
         if self.state.resets.take() {
             self.session.reset();
         }
@@ -357,7 +380,11 @@ impl Client {
         } else {
             self.state.record.is_blocked.store(true, Ordering::Release);
         }
-        Called::Waits(Waiting { spec, what })
+        Called::Waits(Waiting {
+            spec,
+            shape: Shape::PLAIN,
+            what,
+        })
     }
 
     /// Writes the answer of a command that has waited.
@@ -371,7 +398,10 @@ impl Client {
         // What a command takes is what it works, not what it waits for.
         self.tally
             .count(waited.spec.name, 0, reply.is_err(), &self.state.hub.counts);
-        self.write(Some(waited.spec), reply, out);
+        let protocol = self.state.protocol();
+        self.write_with(Some(waited.spec), reply, out, |out, reply| {
+            waited.shape.write(out, reply, protocol);
+        });
     }
 
     /// Whether a command may run now.
@@ -379,6 +409,10 @@ impl Client {
         let state = &self.state;
         if !state.is_authenticated.get() && !spec.flags.contains(&Flag::NoAuth) {
             return Err(no_auth(words));
+        }
+        if state.record.is_monitor.load(Ordering::Relaxed) && is_for_replicas(spec) {
+            let text = "ERR Replica can't interact with the keyspace";
+            return Err(CommandError::Other(text.into()));
         }
         if state.hub.settings.is_cluster {
             cluster::check_slots(spec, words, &self.session)?;
@@ -449,12 +483,48 @@ impl Client {
         }
     }
 
-    /// Writes an answer, if one is wanted.
+    /// Writes the answer of a command with these words, if one is wanted.
     fn write(
         &mut self,
         spec: Option<&'static CommandSpec>,
+        words: &[&[u8]],
         reply: &Result<Reply, Error>,
         out: &mut Vec<u8>,
+    ) {
+        let protocol = self.state.protocol();
+        let is_pubsub_ping =
+            spec.is_some_and(|spec| spec.name == "PING") && self.is_pubsub_context();
+        let queued = match spec {
+            Some(spec) if spec.name == "EXEC" => Some(std::mem::take(&mut self.queued)),
+            Some(_) if self.session.is_queueing() => {
+                if matches!(reply, Ok(Reply::Status(text)) if text == "QUEUED") {
+                    self.queued.push(Shape::of(words));
+                }
+                None
+            }
+            Some(_) | None => {
+                self.queued.clear();
+                None
+            }
+        };
+        self.write_with(spec, reply, out, |out, reply| match &queued {
+            Some(queued) => write_exec(out, queued, reply, protocol),
+            None if is_pubsub_ping => {
+                write_array_len(out, 2);
+                write_bulk(out, b"pong");
+                let said = words.get(1).copied().unwrap_or_default();
+                write_bulk(out, said);
+            }
+            None => write_answer(out, words, reply, protocol),
+        });
+    }
+
+    fn write_with(
+        &self,
+        spec: Option<&'static CommandSpec>,
+        reply: &Result<Reply, Error>,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>, &Reply),
     ) {
         let state = &self.state;
         let mut written = state.written.borrow_mut();
@@ -472,24 +542,9 @@ impl Client {
             written.clear();
             return;
         }
-        let protocol = state.protocol();
         match reply {
             Ok(_) if !written.is_empty() => out.append(&mut written),
-            Ok(reply) => match spec {
-                Some(spec) if spec.name == "PING" && self.is_pubsub_context() => {
-                    write_push_len(out, 2, Protocol::Resp2);
-                    crate::resp::write::write_bulk(out, b"pong");
-                    let text = match reply {
-                        Reply::Bulk(bytes) => bytes.as_slice(),
-                        _ => b"",
-                    };
-                    crate::resp::write::write_bulk(out, text);
-                }
-                Some(spec) if matches!(reply, Reply::Nil) && answers_array(spec) => {
-                    write_nil_array(out, protocol);
-                }
-                Some(_) | None => write_reply(out, reply, protocol),
-            },
+            Ok(reply) => write(out, reply),
             Err(error) => {
                 written.clear();
                 let text = error.to_string();
@@ -546,6 +601,14 @@ impl Drop for Client {
     }
 }
 
+/// Whether a command reads or changes what replicas have. Whoever looks on counts as one, and may not.
+fn is_for_replicas(spec: &CommandSpec) -> bool {
+    let has = |flag: Flag| spec.flags.contains(&flag);
+    let runs_scripts = spec.group == "scripting" && spec.keys.any();
+    let publishes = matches!(spec.name, "PUBLISH" | "SPUBLISH");
+    has(Flag::Write) || has(Flag::ReadOnly) || runs_scripts || publishes
+}
+
 /// What one is told who has not given the password.
 fn no_auth(words: &[&[u8]]) -> CommandError {
     let is_hello = words
@@ -563,20 +626,4 @@ fn no_auth(words: &[&[u8]]) -> CommandError {
 fn is_of_another_protocol(words: &[&[u8]]) -> bool {
     let name = words.first().copied().unwrap_or_default();
     name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"HOST:")
-}
-
-/// Whether the command's nil is that of an array.
-fn answers_array(spec: &CommandSpec) -> bool {
-    matches!(
-        spec.name,
-        "EXEC"
-            | "BLPOP"
-            | "BRPOP"
-            | "BLMPOP"
-            | "BZPOPMIN"
-            | "BZPOPMAX"
-            | "BZMPOP"
-            | "LMPOP"
-            | "ZMPOP"
-    )
 }

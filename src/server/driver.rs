@@ -42,8 +42,9 @@ pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, client: C
 }
 
 struct Driver<S> {
-    stream: S,
+    // Dropped before the stream: whoever sees the end of the socket finds the connection gone.
     client: Client,
+    stream: S,
     parser: RequestParser,
     out: Vec<u8>,
     /// How much of `out` was sent.
@@ -54,6 +55,8 @@ struct Driver<S> {
     /// No more requests are run; the connection ends when the answers are sent.
     closes: bool,
     is_known: bool,
+    /// Requests may be left that are whole: they are run before it is looked whether the client is gone.
+    is_behind: bool,
 }
 
 /// A command that waits for the end of a pause.
@@ -89,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             paused: None,
             closes: false,
             is_known: false,
+            is_behind: false,
         }
     }
 
@@ -212,6 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let mut step = Step::Nothing;
         let mut began_ns = None;
+        self.is_behind = false;
         loop {
             let request = match self.parser.next() {
                 Ok(Some(request)) => request,
@@ -255,15 +260,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.parser.set_authenticated(is_authenticated);
             }
             if self.out.len() - self.sent >= SEND_BYTES {
+                self.is_behind = true;
                 break;
             }
         }
         if step == Step::Done {
             let state = &self.client.state;
-            state
-                .record
-                .active_ms
-                .store(state.hub.now_ms(), Ordering::Relaxed);
+            let active_ns = began_ns.unwrap_or_else(|| state.hub.now_ns());
+            let active_ms = active_ns / 1_000_000;
+            state.record.active_ms.store(active_ms, Ordering::Relaxed);
             self.client.end_batch();
         }
         step
@@ -317,7 +322,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads what came.
     fn read(&mut self, context: &mut Context<'_>) -> Step {
-        if self.closes {
+        if self.closes || self.is_behind {
             return Step::Nothing;
         }
         let buffered = self.parser.buffered_bytes();

@@ -7,8 +7,8 @@
 //! 2. A connection is in `clients` from before its first byte is read until its task has ended.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -16,11 +16,14 @@ use tokio::sync::watch;
 
 use super::channels::Channels;
 use super::latency::Latency;
+use super::notify::Notifier;
 use super::pause::Pause;
 use super::record::{End, Record};
+use super::saves::Saves;
 use super::settings::Settings;
 use super::slowlog::SlowLog;
 use super::stats::Counts;
+use crate::Stats;
 use crate::command::server::ServerRead as _;
 use crate::db::Db;
 use crate::sys::clock::Stopwatch;
@@ -37,6 +40,7 @@ pub(crate) struct Hub {
     pub(crate) slowlog: SlowLog,
     pub(crate) latency: Latency,
     pub(crate) pause: Pause,
+    pub(crate) saves: Saves,
     clients: Mutex<BTreeMap<u64, Arc<Record>>>,
     next_client_id: AtomicU64,
     stopwatch: Stopwatch,
@@ -46,6 +50,28 @@ pub(crate) struct Hub {
     stop: watch::Sender<Option<Stop>>,
     /// The port that is listened on; 0 for none.
     pub(crate) port: AtomicU64,
+    /// Where is listened, once it is.
+    pub(crate) listens: OnceLock<Listens>,
+    pub(super) notifier: Notifier,
+    /// Most memory that keys and values were seen to take.
+    memory_peak: AtomicU64,
+    /// What the database had counted when the counts were set to zero.
+    counted_before: Mutex<Removed>,
+}
+
+/// Where a server listens, as `CONFIG GET` shows it.
+#[derive(Debug)]
+pub(crate) struct Listens {
+    /// Addresses with a space between them.
+    pub(crate) bind: String,
+    pub(crate) unix_socket: String,
+}
+
+/// How many keys the database has removed by itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Removed {
+    pub(crate) expired: u64,
+    pub(crate) evicted: u64,
 }
 
 /// How a server ends.
@@ -87,12 +113,9 @@ impl Monitors {
         self.is_any.store(!all.is_empty(), Ordering::Relaxed);
     }
 
-    /// Shows all of them a line, but the one who is meant by it.
-    pub(crate) fn show(&self, but: u64, show: impl Fn(&Record)) {
-        let all = self.all.lock();
-        all.iter()
-            .filter(|monitor| monitor.id != but)
-            .for_each(|monitor| show(monitor));
+    /// Shows all of them a line.
+    pub(crate) fn show(&self, show: impl Fn(&Record)) {
+        self.all.lock().iter().for_each(|monitor| show(monitor));
     }
 }
 
@@ -101,7 +124,9 @@ impl Hub {
         let run_id = (0..3)
             .map(|_| format!("{:016x}", entropy()))
             .collect::<String>();
+        let opened_s = db.time_ms().unwrap_or_default() / 1000;
         Arc::new(Self {
+            saves: Saves::new(opened_s),
             db,
             settings,
             channels: Channels::new(entropy()),
@@ -116,6 +141,10 @@ impl Hub {
             run_id: run_id[..40].to_owned(),
             stop: watch::Sender::new(None),
             port: AtomicU64::new(0),
+            listens: OnceLock::new(),
+            notifier: Notifier::default(),
+            memory_peak: AtomicU64::new(0),
+            counted_before: Mutex::default(),
         })
     }
 
@@ -133,6 +162,42 @@ impl Hub {
     /// The database's time, in milliseconds since the Unix epoch; 0 once it is closed.
     pub(crate) fn unix_ms(&self) -> u64 {
         self.db.time_ms().unwrap_or_default()
+    }
+
+    /// When the file was last compacted, or the server began, in seconds since the Unix epoch.
+    pub(crate) fn last_save_s(&self) -> u64 {
+        let finished = self.db.engine().compactions();
+        self.saves.last_unix_s(finished, self.unix_ms() / 1000)
+    }
+
+    /// Figures of the database, and the most memory that was seen to be taken; `None` once it is closed.
+    pub(crate) fn measure(&self) -> Option<(Stats, u64)> {
+        let stats = self.db.stats().ok()?;
+        let before = self
+            .memory_peak
+            .fetch_max(stats.memory_bytes, Ordering::Relaxed);
+        let peak = before.max(stats.memory_bytes);
+        Some((stats, peak))
+    }
+
+    /// How many keys the database has removed since the counts were set to zero.
+    pub(crate) fn removed(&self, stats: &Stats) -> Removed {
+        let before = *self.counted_before.lock();
+        Removed {
+            expired: stats.expired_keys.saturating_sub(before.expired),
+            evicted: stats.evicted_keys.saturating_sub(before.evicted),
+        }
+    }
+
+    /// Sets what was counted to zero.
+    pub(crate) fn reset_counts(&self) {
+        self.counts.reset();
+        if let Ok(stats) = self.db.stats() {
+            *self.counted_before.lock() = Removed {
+                expired: stats.expired_keys,
+                evicted: stats.evicted_keys,
+            };
+        }
     }
 
     /// A record for one more connection; `None` if there are too many.
@@ -190,11 +255,6 @@ impl Hub {
         });
     }
 
-    /// Whether the server ends.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stop.borrow().is_some()
-    }
-
     /// Waits until the server is to end.
     pub(crate) async fn stopped(&self) -> Stop {
         let mut stop = self.stop.subscribe();
@@ -227,6 +287,8 @@ impl Hub {
     pub(crate) fn round(&self) {
         let now_ms = self.now_ms();
         self.counts.sample(now_ms);
+        self.last_save_s();
+        let _peak = self.measure();
         let timeout_ms = self
             .settings
             .timeout_s

@@ -54,6 +54,26 @@ async fn until_stopped<T>(hub: &Hub, work: impl Future<Output = T>) -> Option<T>
     .await
 }
 
+/// Lets the system ask after so many silent seconds whether the other side is still there, three times.
+#[cfg(target_os = "linux")]
+fn keep_alive(stream: &TcpStream, seconds: u64) {
+    use rustix::net::sockopt::{
+        set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl,
+    };
+    /// What the system takes at most.
+    const SECONDS_MAX: u64 = 32_767;
+    if seconds == 0 {
+        return;
+    }
+    let idle = Duration::from_secs(seconds.min(SECONDS_MAX));
+    let between = Duration::from_secs((idle.as_secs() / 3).max(1));
+    // Without, one that is gone is found out later.
+    let _kept = set_socket_keepalive(stream, true)
+        .and_then(|()| set_tcp_keepidle(stream, idle))
+        .and_then(|()| set_tcp_keepintvl(stream, between))
+        .and_then(|()| set_tcp_keepcnt(stream, 3));
+}
+
 fn is_this_machine(peer: IpAddr) -> bool {
     peer.to_canonical().is_loopback()
 }
@@ -61,6 +81,11 @@ fn is_this_machine(peer: IpAddr) -> bool {
 fn welcome_tcp(stream: TcpStream, peer: SocketAddr, hub: &Arc<Hub>, workers: &Workers) {
     // Answers go out at once; that one cannot say so changes nothing else.
     let _slower = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    keep_alive(
+        &stream,
+        hub.settings.tcp_keepalive_s.load(Ordering::Relaxed),
+    );
     let local = stream
         .local_addr()
         .map_or_else(|_gone| String::new(), |local| local.to_string());

@@ -33,8 +33,10 @@ mod limits;
 mod listen;
 mod local;
 mod monitor;
+mod notify;
 mod pause;
 mod record;
+mod saves;
 mod settings;
 mod slowlog;
 mod stats;
@@ -48,7 +50,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hub::{Hub, Stop};
+use hub::{Hub, Listens, Stop};
 use settings::Settings;
 use workers::Workers;
 
@@ -56,6 +58,7 @@ pub use local::LocalConnection;
 
 use crate::db::Db;
 use crate::error::{Error, StorageError};
+use crate::sys::net::widen_queue;
 
 /// How a server is started. Made by [`Server::builder`].
 #[derive(Debug)]
@@ -177,6 +180,16 @@ impl ServerBuilder {
             server.try_listen_unix(&path)?;
             server.unix_socket = Some(path);
         }
+        let shown = server
+            .addresses
+            .iter()
+            .map(|address| address.ip().to_string());
+        let unix_path = server.unix_socket.as_deref().map(Path::display);
+        // Nobody else sets it.
+        let _first = server.hub.listens.set(Listens {
+            bind: shown.collect::<Vec<_>>().join(" "),
+            unix_socket: unix_path.map_or_else(String::new, |path| path.to_string()),
+        });
         Ok(server)
     }
 }
@@ -226,6 +239,7 @@ impl Server {
         let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
         let listener = TcpListener::bind(&addresses[..])?;
         listener.set_nonblocking(true)?;
+        widen_queue(&listener)?;
         let address = listener.local_addr()?;
         let port = &self.hub.port;
         // The first one is the server's.

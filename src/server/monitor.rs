@@ -63,18 +63,22 @@ pub(crate) fn show(hub: &Hub, by: &Record, database: u8, spec: &CommandSpec, wor
     let now_ms = hub.unix_ms();
     let mut line = Vec::new();
     let (seconds, micros) = (now_ms / 1000, now_ms % 1000 * 1000);
+    // No peer has port 0: it is a path.
+    let (mark, address) = match by.address.strip_suffix(":0") {
+        Some(path) => ("unix:", path),
+        None => ("", by.address.as_str()),
+    };
     // A vector takes what is written to it.
     drop(write!(
         line,
-        "+{seconds}.{micros:06} [{database} {}]",
-        by.address
+        "+{seconds}.{micros:06} [{database} {mark}{address}]"
     ));
     for word in redacted(spec, words) {
         line.push(b' ');
         write_quoted(&mut line, word);
     }
     line.extend_from_slice(b"\r\n");
-    hub.monitors.show(by.id, |monitor| {
+    hub.monitors.show(|monitor| {
         let limit = hub.settings.output_limit(monitor.output_class());
         monitor.send(limit, hub.now_ms(), |out| out.extend_from_slice(&line));
     });

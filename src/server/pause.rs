@@ -63,9 +63,14 @@ impl Pause {
         waits.then_some(until_ms)
     }
 
-    /// Waits for the end of a pause, or until it has changed.
+    /// Waits for the end of a pause, which ends by itself after so long.
     pub(crate) async fn ended(&self, left_ms: u64) {
-        let changed = self.changed.notified();
+        let mut changed = std::pin::pin!(self.changed.notified());
+        // From here on an end is noticed; one before is seen.
+        changed.as_mut().enable();
+        if self.until_ms.load(Ordering::Acquire) == 0 {
+            return;
+        }
         let left = std::time::Duration::from_millis(left_ms);
         let _either = tokio::time::timeout(left, changed).await;
     }

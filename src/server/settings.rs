@@ -2,9 +2,10 @@
 //!
 //! Invariant: each setting is one value that is replaced whole; no two depend on each other.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::limits::{OutputClass, OutputLimit};
 
@@ -35,6 +36,10 @@ pub(crate) struct Settings {
     pub(crate) debug_allowed: AtomicBool,
     /// Whether the rules of a cluster are kept. It does not change while the server runs.
     pub(crate) is_cluster: bool,
+    /// What has no effect and is read back, by name.
+    kept: RwLock<BTreeMap<&'static str, String>>,
+    /// Held by whoever changes several.
+    pub(crate) changing: Mutex<()>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -69,6 +74,8 @@ impl Default for Settings {
             notify: AtomicU32::new(0),
             debug_allowed: AtomicBool::new(false),
             is_cluster: false,
+            kept: RwLock::default(),
+            changing: Mutex::default(),
         }
     }
 }
@@ -80,6 +87,24 @@ impl Settings {
 
     pub(crate) fn set_output_limit(&self, class: OutputClass, limit: OutputLimit) {
         self.output_limits.write()[class as usize] = limit;
+    }
+
+    /// What was kept under this name.
+    pub(crate) fn kept(&self, name: &str) -> Option<String> {
+        self.kept.read().get(name).cloned()
+    }
+
+    /// Keeps this for whoever asks for it.
+    pub(crate) fn keep(&self, name: &'static str, value: String) {
+        self.kept.write().insert(name, value);
+    }
+
+    /// What kind of server this is, in the words of Redis.
+    pub(crate) fn mode(&self) -> &'static str {
+        match self.is_cluster {
+            true => "cluster",
+            false => "standalone",
+        }
     }
 
     /// The password, if one is asked for.

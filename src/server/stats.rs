@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -23,11 +23,8 @@ pub(crate) struct Counts {
     pub(crate) errors: AtomicU64,
     /// Commands in the last second that was looked at.
     pub(crate) commands_per_second: AtomicU64,
-    pub(crate) unix_of_last_save_s: AtomicI64,
     last_sample: Mutex<(u64, u64)>,
     by_command: RwLock<BTreeMap<&'static str, Arc<CommandCounts>>>,
-    /// How often the counts of commands were begun anew.
-    resets: AtomicU64,
     by_error: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -87,8 +84,14 @@ impl Counts {
     /// Every command that was called or refused, by name.
     pub(crate) fn commands_by_name(&self) -> Vec<(&'static str, Arc<CommandCounts>)> {
         let by_command = self.by_command.read();
+        let is_counted = |counts: &CommandCounts| {
+            let all =
+                counts.calls.load(Ordering::Relaxed) + counts.rejected.load(Ordering::Relaxed);
+            all > 0
+        };
         by_command
             .iter()
+            .filter(|(_, counts)| is_counted(counts))
             .map(|(name, counts)| (*name, Arc::clone(counts)))
             .collect()
     }
@@ -102,7 +105,7 @@ impl Counts {
             .collect()
     }
 
-    /// Sets everything to zero.
+    /// Sets everything to zero. What connections have counted and not added yet is added afterwards.
     pub(crate) fn reset(&self) {
         let counts = [
             &self.connections,
@@ -112,11 +115,17 @@ impl Counts {
             &self.output_bytes,
             &self.errors,
         ];
-        counts
-            .iter()
-            .for_each(|count| count.store(0, Ordering::Relaxed));
-        self.by_command.write().clear();
-        self.resets.fetch_add(1, Ordering::Relaxed);
+        let zero = |count: &AtomicU64| count.store(0, Ordering::Relaxed);
+        counts.into_iter().for_each(zero);
+        for command in self.by_command.read().values() {
+            let counts = [
+                &command.calls,
+                &command.nanos,
+                &command.rejected,
+                &command.failed,
+            ];
+            counts.into_iter().chain(&command.buckets).for_each(zero);
+        }
         self.by_error.lock().clear();
         *self.last_sample.lock() = (0, 0);
     }
@@ -138,15 +147,18 @@ impl Counts {
 #[derive(Debug)]
 pub(crate) struct Tally {
     name: &'static str,
-    /// The server's counts of that command, as of so many resets.
-    command: Option<(u64, Arc<CommandCounts>)>,
     calls: u64,
     nanos: u64,
     failed: u64,
     buckets: [u32; BUCKETS],
     /// The first and the last of the buckets that have any.
     filled: (usize, usize),
+    /// The server's counts of commands that were used before, so that they need not be looked for.
+    known: Vec<(&'static str, Arc<CommandCounts>)>,
 }
+
+/// Most commands whose counts a connection remembers.
+const KNOWN_MAX: usize = 8;
 
 const NONE_FILLED: (usize, usize) = (BUCKETS, 0);
 
@@ -154,12 +166,12 @@ impl Default for Tally {
     fn default() -> Self {
         Self {
             name: "",
-            command: None,
             calls: 0,
             nanos: 0,
             failed: 0,
             buckets: [0; BUCKETS],
             filled: NONE_FILLED,
+            known: Vec::new(),
         }
     }
 }
@@ -171,7 +183,6 @@ impl Tally {
         if !std::ptr::eq(name, self.name) {
             self.add_to(counts);
             self.name = name;
-            self.command = None;
         }
         self.calls += 1;
         self.nanos += nanos;
@@ -192,11 +203,18 @@ impl Tally {
         if self.calls == 0 {
             return;
         }
-        let resets = counts.resets.load(Ordering::Relaxed);
-        let known = self.command.take().filter(|(as_of, _)| *as_of == resets);
-        let (_, command) = self
-            .command
-            .insert(known.unwrap_or_else(|| (resets, counts.command(self.name))));
+        let is_it = |known: &&(&'static str, Arc<CommandCounts>)| std::ptr::eq(known.0, self.name);
+        let command = match self.known.iter().find(is_it) {
+            Some((_, command)) => command,
+            None => {
+                if self.known.len() == KNOWN_MAX {
+                    self.known.clear();
+                }
+                self.known.push((self.name, counts.command(self.name)));
+                let at = self.known.len() - 1;
+                &self.known[at].1
+            }
+        };
         counts.commands.fetch_add(self.calls, Ordering::Relaxed);
         command.calls.fetch_add(self.calls, Ordering::Relaxed);
         command.nanos.fetch_add(self.nanos, Ordering::Relaxed);
@@ -244,12 +262,5 @@ mod tests {
         );
         assert_eq!(counts.commands.load(Ordering::Relaxed), 3);
         assert_eq!(all[0].1.buckets[7].load(Ordering::Relaxed), 1);
-        assert_eq!(all[0].1.buckets[6].load(Ordering::Relaxed), 1);
-        // What is counted after a reset is counted anew.
-        counts.reset();
-        tally.count("SET", 1, false, &counts);
-        tally.add_to(&counts);
-        let all = counts.commands_by_name();
-        assert_eq!(all[0].1.calls.load(Ordering::Relaxed), 1);
     }
 }

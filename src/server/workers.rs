@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
 
 use super::hub::Hub;
+use super::notify;
 use crate::sys::thread::spawn;
 
 /// How long connections may take to send their last answers when the server stops.
@@ -47,6 +48,7 @@ impl Workers {
                 runtime.block_on(async {
                     if number == 0 {
                         runtime.spawn(rounds(Arc::clone(&hub)));
+                        runtime.spawn(notify::publish(Arc::clone(&hub)));
                     }
                     hub.stopped().await;
                     hub.end_all();

@@ -104,6 +104,9 @@ pub struct LogStats {
     pub unlinked: bool,
 }
 
+/// An interval that never passes.
+const NEVER_MS: u64 = u64::MAX;
+
 const MODE_OK: u8 = 0;
 const MODE_FULL: u8 = 1;
 const MODE_POISONED: u8 = 2;
@@ -124,6 +127,8 @@ pub struct Log {
     mode: AtomicU8,
     fault: Mutex<Option<Arc<io::Error>>>,
     limits: LogLimits,
+    /// As in `limits` at first; `NEVER_MS` for never.
+    sync_interval_ms: AtomicU64,
     last_sync_ms: AtomicU64,
     overdue: AtomicBool,
     full_calls: AtomicU32,
@@ -165,6 +170,7 @@ impl Log {
             base: AtomicU64::new(from.layout.base_lsn),
             mode: AtomicU8::new(if read_only { MODE_READ_ONLY } else { MODE_OK }),
             fault: Mutex::new(None),
+            sync_interval_ms: AtomicU64::new(limits.sync_interval_ms.unwrap_or(NEVER_MS)),
             limits,
             last_sync_ms: AtomicU64::new(0),
             overdue: AtomicBool::new(false),
@@ -226,6 +232,12 @@ impl Log {
         drop(state);
         self.frames.fetch_add(1, Ordering::Relaxed);
         Ok(Appended { lsn, end_lsn })
+    }
+
+    /// Changes how much time may pass before [`tick`](Self::tick) syncs; `None`: any.
+    pub fn set_sync_interval_ms(&self, interval: Option<u64>) {
+        self.sync_interval_ms
+            .store(interval.unwrap_or(NEVER_MS), Ordering::Relaxed);
     }
 
     /// Whether a payload of this length fits into one frame.
@@ -306,7 +318,8 @@ impl Log {
         if self.mode.load(Ordering::Acquire) >= MODE_CLOSED {
             return Ok(());
         }
-        if let Some(interval) = self.limits.sync_interval_ms {
+        let interval = self.sync_interval_ms.load(Ordering::Relaxed);
+        if interval != NEVER_MS {
             let last = self.last_sync_ms.load(Ordering::Relaxed);
             let due = now_ms < last || now_ms - last >= interval;
             if due && self.durable_lsn() < self.end_lsn() {

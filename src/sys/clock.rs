@@ -29,6 +29,12 @@ pub trait Clock: Send + Sync + fmt::Debug {
         let _ = by;
         false
     }
+
+    /// Sets the clock, forward or back, and says so, if it is one that can be set.
+    fn set(&self, now_ms: u64) -> bool {
+        let _ = now_ms;
+        false
+    }
 }
 
 /// The system's real-time clock at the resolution of its tick (a few milliseconds), which costs a
@@ -60,6 +66,11 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until a test moves it.
 ///
+/// A database with this clock has no timers of its own: what happens with time (keys expire, waits end, the
+/// file is synced once a second and looked at for compaction, failed compactions are tried again) happens
+/// when [`Db::advance`](crate::Db::advance) or [`Db::set_time_ms`](crate::Db::set_time_ms) moves it.
+/// How fast a compaction may write is measured in real time still.
+///
 /// ```
 /// use nacredb::{Clock, ManualClock};
 /// use std::time::Duration;
@@ -82,7 +93,8 @@ impl ManualClock {
         }
     }
 
-    /// Sets the clock, forward or back.
+    /// Sets the clock, forward or back. What waits for a time finds out through
+    /// [`Db::set_time_ms`](crate::Db::set_time_ms), which calls this.
     pub fn set_ms(&self, now_ms: u64) {
         self.now_ms.store(now_ms, Ordering::Release);
     }
@@ -108,6 +120,11 @@ impl Clock for ManualClock {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, later)
             .is_ok()
     }
+
+    fn set(&self, now_ms: u64) -> bool {
+        self.set_ms(now_ms);
+        true
+    }
 }
 
 /// A monotonic stopwatch for rates and back-off; never for anything that is stored.
@@ -122,5 +139,43 @@ impl Stopwatch {
 
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
+    }
+}
+
+/// A time limit: by a clock that only moves when told, else by a stopwatch.
+#[derive(Debug)]
+pub(crate) struct Countdown {
+    limit: Duration,
+    since: Stopwatch,
+    /// The clock that decides, and when it ends.
+    told: Option<(Arc<dyn Clock>, u64)>,
+}
+
+impl Countdown {
+    pub(crate) fn start(limit: Duration, clock: Option<Arc<dyn Clock>>) -> Self {
+        let clock = clock.filter(|clock| !clock.runs_by_itself());
+        let limit_ms = u64::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        let told = clock.map(|clock| {
+            let end_ms = clock.now_ms().saturating_add(limit_ms);
+            (clock, end_ms)
+        });
+        Self {
+            limit,
+            since: Stopwatch::start(),
+            told,
+        }
+    }
+
+    /// How long until the end; zero after it.
+    pub(crate) fn left(&self) -> Duration {
+        match &self.told {
+            Some((clock, end_ms)) => Duration::from_millis(end_ms.saturating_sub(clock.now_ms())),
+            None => self.limit.saturating_sub(self.since.elapsed()),
+        }
+    }
+
+    /// Whether the end comes by itself, and nobody says so.
+    pub(crate) fn runs_by_itself(&self) -> bool {
+        self.told.is_none()
     }
 }

@@ -5,6 +5,10 @@
 
 pub(crate) mod clock;
 pub(crate) mod fork;
+#[cfg(feature = "server")]
+pub(crate) mod net;
+#[cfg(feature = "server")]
+pub(crate) mod process;
 pub(crate) mod reclaim;
 pub(crate) mod rng;
 pub(crate) mod thread;

@@ -66,6 +66,11 @@ impl IntSet {
         Self::default()
     }
 
+    /// Whether both are one allocation. May say no of others that are equal.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bytes, &other.bytes)
+    }
+
     /// How many. O(1).
     #[inline]
     pub(crate) fn len(&self) -> usize {

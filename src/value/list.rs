@@ -48,6 +48,27 @@ impl ListValue {
         self.sequence.iter()
     }
 
+    /// Whether both are one list or clones that nobody changed. May say no of others that are equal.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.sequence, &other.sequence)
+    }
+
+    /// How many of the first elements both have in common, or of the last. O(log n) and what lies there
+    /// that they do not share.
+    pub(crate) fn common(&self, other: &Self, from_back: bool) -> u64 {
+        self.sequence.common(&other.sequence, from_back)
+    }
+
+    /// Visits the elements that differ from the one with the same number in the other list. O(log n) and
+    /// what they do not share.
+    pub(crate) fn each_difference<'a>(
+        &'a self,
+        other: &'a Self,
+        visit: &mut dyn FnMut(u64, &'a [u8], &'a [u8]),
+    ) {
+        self.sequence.each_difference(&other.sequence, visit);
+    }
+
     /// Puts an element before all others. Amortised O(1), and the copy.
     #[inline]
     pub(crate) fn push_front(&mut self, element: &[u8]) {

@@ -27,6 +27,8 @@ pub(crate) mod string;
 )]
 pub(crate) mod zset;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::ds::census::Census;
 use crate::ds::hash_trie::NO_DEADLINE;
 pub(crate) use crate::ds::partial_sort::partial_sort;
@@ -34,7 +36,7 @@ pub(crate) use crate::ds::partial_sort::partial_sort;
 pub(crate) use hash::HashValue;
 pub(crate) use list::ListValue;
 pub(crate) use set::SetValue;
-pub(crate) use string::{BitOp, Filter, Plan, StringValue};
+pub(crate) use string::{BitOp, Filter, Plan, StringValue, first_difference};
 pub(crate) use zset::ZSetValue;
 
 /// What a key holds, where it does not lie as plain bytes in the keyspace's pages.
@@ -123,6 +125,50 @@ impl EncodingLimits {
         zset_listpack_entries: 128,
         zset_listpack_value_bytes: 64,
     };
+}
+
+/// [`EncodingLimits`] that change while others work by them: each limit by itself.
+#[derive(Debug)]
+pub(crate) struct EncodingSwitch([AtomicUsize; 5]);
+
+impl EncodingSwitch {
+    pub(crate) fn new(limits: EncodingLimits) -> Self {
+        let switch = Self(Default::default());
+        switch.set(limits);
+        switch
+    }
+
+    /// The limits as of now.
+    #[inline]
+    pub(crate) fn limits(&self) -> EncodingLimits {
+        let [
+            hash_entries,
+            hash_value,
+            set_entries,
+            zset_entries,
+            zset_value,
+        ] = self.0.each_ref().map(|limit| limit.load(Ordering::Relaxed));
+        EncodingLimits {
+            hash_listpack_entries: hash_entries,
+            hash_listpack_value_bytes: hash_value,
+            set_intset_entries: set_entries,
+            zset_listpack_entries: zset_entries,
+            zset_listpack_value_bytes: zset_value,
+        }
+    }
+
+    pub(crate) fn set(&self, limits: EncodingLimits) {
+        let limits = [
+            limits.hash_listpack_entries,
+            limits.hash_listpack_value_bytes,
+            limits.set_intset_entries,
+            limits.zset_listpack_entries,
+            limits.zset_listpack_value_bytes,
+        ];
+        for (place, limit) in self.0.iter().zip(limits) {
+            place.store(limit, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Default for EncodingLimits {

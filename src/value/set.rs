@@ -318,6 +318,37 @@ impl SetValue {
         }
     }
 
+    /// Whether both are one set or clones that nobody changed. May say no of others that are equal.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ints(one), Self::Ints(two)) => one.is_same(two),
+            (Self::Words(one), Self::Words(two)) => one.is_same(two),
+            (Self::Table(one), Self::Table(two)) => Arc::ptr_eq(one, two),
+            (Self::Ints(_) | Self::Words(_) | Self::Table(_), _) => false,
+        }
+    }
+
+    /// Calls `found` with every member that one of both has and the other has not, and with whether it is
+    /// the other that has it; in no order. O(what they do not share) of tables, else O(members).
+    pub(crate) fn diff<'a>(&'a self, other: &'a Self, found: &mut dyn FnMut(Member<'a>, bool)) {
+        if let (Self::Table(one), Self::Table(two)) = (self, other) {
+            one.members
+                .diff(&two.members, 0, &mut |here, there| match (here, there) {
+                    (Some(here), None) => found(Member::Word(here.key), false),
+                    (None, Some(there)) => found(Member::Word(there.key), true),
+                    (Some(_), Some(_)) | (None, None) => {}
+                });
+            return;
+        }
+        for (set, from, is_added) in [(self, other, false), (other, self, true)] {
+            for member in set.iter() {
+                if !member.with(|word| from.contains(word)) {
+                    found(member, is_added);
+                }
+            }
+        }
+    }
+
     /// Hands over all members, in pieces of about this many bytes.
     pub(crate) fn for_each_piece(&self, bytes_max: usize, visit: &mut dyn FnMut(&[&[u8]])) {
         let mut members = self.iter().map(Member::text);

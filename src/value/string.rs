@@ -9,7 +9,7 @@
 //! It must not check Redis's limits: commands do, before they change anything.
 
 use crate::ds::bits::{self, Bits, Source};
-pub(crate) use crate::ds::bits::{BitOp, Filter, Plan};
+pub(crate) use crate::ds::bits::{BitOp, Filter, Plan, first_difference};
 
 /// A string of any length. Clones in O(1); writes copy what a clone shares, one chunk at a time.
 #[derive(Clone, Debug, Default)]

@@ -3,9 +3,9 @@
 
 use super::grammar::{Arg, Form};
 use Arg::{
-    AtMillis, AtSeconds, Bit, BitIndex, BitOffset, Count, Cursor, FieldOffset, FieldType, Float,
-    Index, Int, Key, Keys, Maybe, Millis, Offset, Options, Pairs, Pattern, Seconds, SmallKey, Text,
-    Value, Word,
+    AtMillis, AtSeconds, Bit, BitIndex, BitOffset, Bytes, Count, Cursor, FieldOffset, FieldType,
+    Float, Index, Int, Key, Keys, Maybe, Millis, Offset, Options, Pairs, Pattern, Seconds,
+    SmallKey, Text, Value, Word,
 };
 
 /// A family: its name in reports, and its forms.
@@ -53,6 +53,17 @@ const FIELD_OPTIONS: Arg = Options(
         &[Word(&["OVERFLOW"]), Word(&["WRAP", "SAT", "FAIL", "NONE"])],
     ],
 );
+
+/// Of a string, a list, an intset, a hash and a sorted set; then damaged, and none.
+const PAYLOADS: &[&[u8]] = &[
+    b"\x00\xc0\x0a\x0a\x00\x6e\x9f\x57\x45\x0e\xae\x63\xbb",
+    b"\x01\x03\x01\x61\xc0\xfb\x00\x0a\x00\x49\xdd\xaa\xbb\xef\xeb\xd2\x65",
+    b"\x0b\x0e\x02\x00\x00\x00\x03\x00\x00\x00\xfd\xff\x01\x00\x02\x00\x0a\x00\xd1\xb7\x8e\xd9\xbc\x07\xc2\x7f",
+    b"\x10\x12\x12\x00\x00\x00\x04\x00\x81\x66\x02\x81\x76\x02\x81\x6e\x02\x0c\x01\xff\x0a\x00\x01\x36\x94\x81\xd3\x5b\x89\x74",
+    b"\x05\x03\x01\x62\x00\x00\x00\x00\x00\x00\x00\x40\x01\x61\x00\x00\x00\x00\x00\x00\xf8\x3f\x01\x63\x00\x00\x00\x00\x00\x00\xf0\xff\x0a\x00\x71\x65\x02\x86\xe4\x6a\x3a\xc7",
+    b"\x00\xc0\x0a\x0a\x00\x6e\x9f\x57\x45\x0e\xae\x63\xbc",
+    b"payload",
+];
 
 /// Strings and numbers in them.
 pub(crate) const STRINGS: Family = Family {
@@ -187,6 +198,26 @@ pub(crate) const KEYS: Family = Family {
         ("PERSIST", 14, &[Key]),
         ("RENAME", 20, &[Key, Key]),
         ("RENAMENX", 20, &[Key, Key]),
+        ("DUMP", 10, &[Key]),
+        (
+            "RESTORE",
+            40,
+            &[
+                Key,
+                Word(&["0", "0", "0", "7000000000000", "100", "-1", "x"]),
+                Bytes(PAYLOADS),
+                Options(
+                    2,
+                    &[
+                        &[Word(&["REPLACE"])],
+                        &[Word(&["REPLACE"])],
+                        &[Word(&["ABSTTL"])],
+                        &[Word(&["IDLETIME", "FREQ"]), Word(&["-1", "256", "x"])],
+                        &[Word(&["IDLETIME", "FREQ", "NX"])],
+                    ],
+                ),
+            ],
+        ),
         (
             "COPY",
             30,

@@ -5,7 +5,9 @@
 //!   commands a family gets (20,000 if unset), `NACRE_PARITY_SEED=n` where the seeds start.
 //! - Written sequences for each option of each command (`sequences.rs`).
 //! - The command table as `COMMAND INFO` tells it.
-//! - The bytes of every command's answers in both versions of the protocol (`protocol.rs`).
+//! - Payloads of `DUMP`, whole and damaged, from either side to the other (`dump.rs`).
+//! - The bytes of requests, right and wrong, and of every command's answers in both versions of the
+//!   protocol (`protocol.rs`).
 //! - The events of the change feed beside keyspace notifications (`events.rs`).
 //!
 //! What may differ, and why, is listed in `known.rs`; nothing else may. Where redis-server is not
@@ -18,6 +20,7 @@
 
 mod chance;
 mod connections;
+mod dump;
 mod events;
 mod families;
 mod geo;
@@ -48,7 +51,7 @@ use pair::{Command, Difference, Pair, shown};
 use server::RedisServer;
 
 /// How many tests need the server.
-const TESTS: usize = 18;
+const TESTS: usize = 19;
 /// Commands in one stream, which starts with two empty databases and ends with the audit.
 const STREAM_LEN: usize = 2000;
 /// Commands for each family unless the environment asks for more.
@@ -253,6 +256,18 @@ fn the_command_table_matches() {
 fn the_bytes_of_answers_match() {
     if let Some(mut server) = RedisServer::start(TESTS) {
         protocol::compare(&mut server);
+    }
+}
+
+#[test]
+fn payloads_pass_both_ways() {
+    with_pair(|pair| dump::exchange(pair, env_number("NACRE_PARITY_SEED", 1)));
+}
+
+#[test]
+fn the_same_bytes_are_the_same_requests() {
+    if let Some(mut server) = RedisServer::start(TESTS) {
+        protocol::compare_requests(&mut server);
     }
 }
 

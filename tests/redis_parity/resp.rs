@@ -148,6 +148,16 @@ impl Client {
         })
     }
 
+    /// Sends bytes as they are and nothing behind them: all that is answered before the server hangs up.
+    pub(crate) fn last_words(mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        // Refused where the server hangs up before the end.
+        let _ = self.writer.write_all(bytes);
+        let _ = self.writer.shutdown(std::net::Shutdown::Write);
+        let mut answers = Vec::new();
+        self.reader.read_to_end(&mut answers)?;
+        Ok(answers)
+    }
+
     /// The bytes of a reply in either version of the protocol.
     pub(crate) fn raw_reply(&mut self) -> io::Result<Vec<u8>> {
         let line = self.line()?;

@@ -21,7 +21,6 @@ mod progress;
 mod serve;
 mod shell;
 mod time;
-mod words;
 
 use std::io::{self, Write as _};
 use std::path::Path;

@@ -16,7 +16,7 @@ pub(crate) const HELP: &str = "\
 nacre serve FILE|--memory: a server that speaks Redis's protocol
 
   --bind ADDRESS            listen on this address; more than once for several  [127.0.0.1]
-  --port PORT               its port; 0 listens on no TCP port  [6379]
+  --port PORT|any           its port; 0 listens on no TCP port, `any` takes a free one and prints it  [6379]
   --unixsocket PATH         listen on this Unix socket
   --threads N               threads that run commands  [cores, at most 4]
   --requirepass PASSWORD    ask every connection for it; `-` reads it from the first line of standard input
@@ -36,7 +36,8 @@ It runs until it is interrupted or terminated, or a client says SHUTDOWN; what w
 pub(crate) struct ServeTask {
     database: Database,
     addresses: Vec<String>,
-    port: u16,
+    /// `None` for any that is free.
+    port: Option<u16>,
     unix_socket: Option<PathBuf>,
     threads: Option<usize>,
     password: Option<String>,
@@ -95,7 +96,7 @@ pub(crate) fn parse(parser: &mut Parser) -> Result<Option<ServeTask>, Failure> {
     let mut task = ServeTask {
         database: Database::Memory,
         addresses: Vec::new(),
-        port: 6379,
+        port: Some(6379),
         unix_socket: None,
         threads: None,
         password: None,
@@ -108,11 +109,17 @@ pub(crate) fn parse(parser: &mut Parser) -> Result<Option<ServeTask>, Failure> {
     };
     let (mut path, mut in_memory) = (None, false);
     while let Some(argument) = parser.next()? {
-        match argument {
+        match &argument {
             Short('h') | Long("help") => return Ok(None),
             Long("memory") => in_memory = true,
             Long("bind") => task.addresses.push(parser.value()?.string()?),
-            Long("port") => task.port = parser.value()?.parse()?,
+            Long("port") => {
+                let value = parser.value()?;
+                task.port = match value.to_str() {
+                    Some("any") => None,
+                    Some(_) | None => Some(value.parse()?),
+                };
+            }
             Long("unixsocket") => task.unix_socket = Some(parser.value()?.into()),
             Long("threads") => task.threads = Some(parser.value()?.parse()?),
             Long("requirepass") => task.password = Some(parser.value()?.string()?),
@@ -139,7 +146,9 @@ pub(crate) fn parse(parser: &mut Parser) -> Result<Option<ServeTask>, Failure> {
             }
             Long("enable-debug-command") => task.debug = yes("enable-debug-command", parser)?,
             Value(value) if path.is_none() => path = Some(PathBuf::from(value)),
-            other => return Err(usage(other.unexpected().to_string())),
+            Short(_) | Long(_) | Value(_) => {
+                return Err(usage(argument.unexpected().to_string()));
+            }
         }
     }
     task.database = match (path, in_memory) {
@@ -151,7 +160,7 @@ pub(crate) fn parse(parser: &mut Parser) -> Result<Option<ServeTask>, Failure> {
     if task.addresses.is_empty() {
         task.addresses.push("127.0.0.1".to_owned());
     }
-    if task.port == 0 && task.unix_socket.is_none() {
+    if task.port == Some(0) && task.unix_socket.is_none() {
         return Err(usage("--port 0 needs --unixsocket"));
     }
     Ok(Some(task))
@@ -217,7 +226,7 @@ pub(crate) fn run(task: ServeTask) -> Result<u8, Failure> {
         .protected_mode(task.protected_mode)
         .timeout(std::time::Duration::from_secs(task.timeout_s))
         .allow_debug(task.debug);
-    if task.port != 0 {
+    if task.port != Some(0) {
         for address in &task.addresses {
             let is_v6 = address.contains(':') && !address.starts_with('[');
             let host = if is_v6 {
@@ -225,7 +234,7 @@ pub(crate) fn run(task: ServeTask) -> Result<u8, Failure> {
             } else {
                 address.clone()
             };
-            server = server.bind(format!("{host}:{}", task.port));
+            server = server.bind(format!("{host}:{}", task.port.unwrap_or(0)));
         }
     }
     if let Some(path) = &task.unix_socket {
@@ -248,7 +257,13 @@ pub(crate) fn run(task: ServeTask) -> Result<u8, Failure> {
     if let Some(path) = server.unix_socket() {
         say(&format!("{name}: ready on {}", path.display()));
     }
-    io::stderr().flush()?;
+    if task.port.is_none()
+        && let Some(address) = server.addresses().first()
+    {
+        let mut out = io::stdout();
+        writeln!(out, "{}", address.port())?;
+        out.flush()?;
+    }
     server.wait().map_err(&at)?;
     drop(server);
     db.close().map_err(&at)?;

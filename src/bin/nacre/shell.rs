@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
+use nacredb::resp::split_words;
 use nacredb::{Db, Reply, Session};
 use rustyline::config::Configurer as _;
 use rustyline::error::ReadlineError;
@@ -13,7 +14,7 @@ use rustyline::{CompletionType, Config, Editor};
 
 use crate::arguments::Database;
 use crate::complete::{self, Commands};
-use crate::{Failure, print, progress, say, say_repairs, words};
+use crate::{Failure, print, progress, say, say_repairs};
 
 /// A line from a pipe is at most this long: a value of the greatest length, every byte escaped.
 const LINE_BYTES_MAX: u64 = 4 * (512 << 20) + 4096;
@@ -63,7 +64,7 @@ fn name_of(path: &Path) -> String {
 }
 
 fn answer(session: &mut Session, line: &[u8], as_raw: bool) -> Outcome {
-    let Ok(words) = words::split(line) else {
+    let Some(words) = split_words(line) else {
         return Outcome::Refusal(b"Invalid argument(s)\n".to_vec());
     };
     let Some(name) = words.first() else {

@@ -75,8 +75,8 @@ fn lists_are_filtered() {
                 "[\"object|encoding\"]",
             ),
             (
-                "COMMAND LIST FILTERBY ACLCAT DANGEROUS",
-                "[\"keys\" \"sort\" \"sort_ro\" \"flushdb\" \"flushall\"]",
+                "COMMAND LIST FILTERBY ACLCAT HyperLogLog",
+                "[\"pfadd\" \"pfcount\" \"pfmerge\"]",
             ),
             ("COMMAND LIST FILTERBY ACLCAT @dangerous", "[]"),
             ("COMMAND LIST FILTERBY MODULE x", "[]"),

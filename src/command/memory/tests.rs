@@ -52,8 +52,8 @@ fn usage_in_words_has_redis_rules() {
                 "-ERR wrong number of arguments for 'memory|usage' command",
             ),
             (
-                "MEMORY DOCTOR",
-                "-ERR unknown subcommand 'DOCTOR'. Try MEMORY HELP.",
+                "MEMORY NOPE",
+                "-ERR unknown subcommand 'NOPE'. Try MEMORY HELP.",
             ),
             (
                 "MEMORY STATS x",

@@ -14,6 +14,7 @@
 //! It must not know of Redis's limits: a caller that lets a user choose an offset checks it first.
 
 mod combine;
+mod difference;
 mod edit;
 mod filter;
 mod range;
@@ -23,6 +24,7 @@ mod tests;
 mod timing;
 
 pub(crate) use combine::{BitOp, Source};
+pub(crate) use difference::first_difference;
 pub(crate) use filter::{Filter, Plan};
 pub(crate) use range::{count_ones, find};
 

@@ -28,6 +28,7 @@
 //! It must not read a clock, lock, or know what tags and large values mean.
 
 mod change;
+mod diff;
 mod leaf;
 mod sample;
 mod walk;

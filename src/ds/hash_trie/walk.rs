@@ -291,7 +291,7 @@ impl<L: Clone, S: BuildHasher + Clone> HashTrie<L, S> {
 }
 
 /// The length of one slot at `depth` bits, as a distance between positions; 0 stands for all.
-fn unit(depth: u32) -> u64 {
+pub(super) fn unit(depth: u32) -> u64 {
     1u64.checked_shl(64 - depth).unwrap_or(0)
 }
 

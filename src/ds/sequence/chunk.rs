@@ -33,7 +33,7 @@ pub(super) struct Chunk {
     form: Form,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Even(Even),
     Mixed(Mixed),
@@ -196,6 +196,11 @@ impl Chunk {
     /// The heap bytes it takes.
     pub(super) fn memory_bytes(&self) -> usize {
         ARC_HEADER_BYTES + self.bytes.len()
+    }
+
+    /// Whether both are one buffer, read alike.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bytes, &other.bytes) && self.form == other.form
     }
 
     pub(super) fn exclusive_bytes(&self, census: &mut Census) -> usize {

@@ -127,6 +127,25 @@ impl Tree {
         }
     }
 
+    /// Whether both are one allocation, read alike.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Empty, Self::Empty) => true,
+            (Self::Chunk(one), Self::Chunk(two)) => one.is_same(two),
+            (Self::Long(one), Self::Long(two)) => Arc::ptr_eq(one, two),
+            (Self::Node(one), Self::Node(two)) => Arc::ptr_eq(one, two),
+            (Self::Empty | Self::Chunk(_) | Self::Long(_) | Self::Node(_), _) => false,
+        }
+    }
+
+    /// The subtrees, in order, if it has any.
+    pub(super) fn children(&self) -> Option<&[Tree]> {
+        match self {
+            Self::Node(node) => Some(&node.children[..node.used]),
+            Self::Empty | Self::Chunk(_) | Self::Long(_) => None,
+        }
+    }
+
     fn height(&self) -> u32 {
         match self {
             Self::Empty | Self::Chunk(_) | Self::Long(_) => 0,

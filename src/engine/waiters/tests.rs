@@ -48,6 +48,7 @@ fn a_place_is_queued_once_whatever_a_batch_does_there() {
         end_lsn: 1,
         bytes: &bytes,
         causes: &[],
+        events: &[],
     };
     let waits = db.engine().observers.waiters.ready(&batch).unwrap();
     let places: Vec<_> = waits

@@ -2,7 +2,7 @@ use super::*;
 use crate::effect::codec;
 use crate::keyspace::effects::{entries, entry_effects};
 use crate::keyspace::{Batch, Layout, Now, ReachMut, Rules, Shard};
-use crate::value::EncodingLimits;
+use crate::value::{EncodingLimits, EncodingSwitch};
 
 /// One shard, its clock, and the effects recorded so far.
 struct Keyspace {
@@ -36,8 +36,8 @@ impl Keyspace {
             rules: Rules {
                 string_bytes_max: 1 << 29,
                 bit_offsets: 1 << 32,
-                encoding: EncodingLimits::REDIS,
             },
+            encoding: &EncodingSwitch::new(EncodingLimits::REDIS),
             random: &|| 0,
             batch: &mut self.batch,
         })

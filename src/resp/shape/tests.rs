@@ -72,7 +72,7 @@ fn a_shape_that_does_not_fit_changes_nothing() {
         }
     }
     // Nor does one whose parts are others.
-    let odd = array([Reply::Int(1), array([Reply::Nil]), Reply::Nil]);
+    let odd = array([Reply::Int(1), array([Reply::Nil]), Reply::Int(2)]);
     for line in lines {
         assert_eq!(both(line, &odd), both("GET k", &odd), "{line}");
     }

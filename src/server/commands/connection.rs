@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Call, Run, refuse};
+use super::{Call, Run, refuse, wrong_words};
 use crate::command::args::printable;
 use crate::command::reply::Reply;
 use crate::error::{CommandError, Error};
@@ -15,7 +15,7 @@ use crate::server::record::{End, Names, Record, Unblock};
 
 /// What one is told who says HELLO without the password.
 pub(in crate::server) const NO_AUTH_HELLO: &str = "NOAUTH HELLO must be called with the client already \
-    authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client \
+    authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client \
     and select the RESP protocol version at the same time";
 
 /// The version of Redis whose commands these are: what clients ask for to know what they may send.
@@ -29,6 +29,12 @@ pub(super) static COMMANDS: &[(&str, Run)] = &[
         call.state.closes.set(true);
         Ok(Reply::ok())
     }),
+    ("CLIENT|CACHING", |_| {
+        Err(refuse(
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT \
+             mode enabled",
+        ))
+    }),
     ("CLIENT|GETNAME", |call| {
         let name = call.state.record.names.lock().name.clone();
         Ok(if name.is_empty() {
@@ -37,6 +43,7 @@ pub(super) static COMMANDS: &[(&str, Run)] = &[
             Reply::Bulk(name)
         })
     }),
+    ("CLIENT|GETREDIR", |_| Ok(Reply::Int(-1))),
     ("CLIENT|ID", |call| Ok(call.state.record.id.into())),
     ("CLIENT|INFO", |call| {
         Ok(Reply::Bulk(call.describe(&call.state.record)))
@@ -53,6 +60,20 @@ pub(super) static COMMANDS: &[(&str, Run)] = &[
             "Client names cannot contain spaces, newlines or special characters.",
         )?;
         Ok(Reply::ok())
+    }),
+    ("CLIENT|TRACKING", |call| match call.args.rest(2) {
+        [word] if word.eq_ignore_ascii_case(b"OFF") => Ok(Reply::ok()),
+        [word, ..] if word.eq_ignore_ascii_case(b"ON") => Err(refuse(
+            "ERR keys are not tracked: there is no server-assisted caching",
+        )),
+        _ => Err(CommandError::Syntax.into()),
+    }),
+    ("CLIENT|TRACKINGINFO", |_| {
+        Ok(Reply::Map(vec![
+            ("flags".into(), vec!["off"].into()),
+            ("redirect".into(), Reply::Int(-1)),
+            ("prefixes".into(), Reply::Array(Vec::new())),
+        ]))
     }),
     ("CLIENT|UNBLOCK", |call| call.unblock()),
     ("CLIENT|UNPAUSE", |call| {
@@ -143,10 +164,6 @@ impl Call<'_> {
             state.set_protocol(version);
         }
         let text = |text: &str| Reply::from(text);
-        let mode = match state.hub.settings.is_cluster {
-            true => "cluster",
-            false => "standalone",
-        };
         let proto = match state.protocol() {
             Protocol::Resp2 => 2_i64,
             Protocol::Resp3 => 3,
@@ -156,7 +173,7 @@ impl Call<'_> {
             (text("version"), text(REDIS_VERSION)),
             (text("proto"), proto.into()),
             (text("id"), state.record.id.into()),
-            (text("mode"), text(mode)),
+            (text("mode"), text(state.hub.settings.mode())),
             (text("role"), text("master")),
             (text("modules"), Reply::Array(Vec::new())),
         ]))
@@ -238,7 +255,8 @@ impl Call<'_> {
             3 => Paused::All,
             4 if self.args.is(3, "ALL") => Paused::All,
             4 if self.args.is(3, "WRITE") => Paused::Writes,
-            _ => return Err(CommandError::Syntax.into()),
+            4 => return Err(refuse("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+            _ => return Err(wrong_words(self.args)),
         };
         let millis = self
             .args
@@ -261,7 +279,7 @@ impl Call<'_> {
                     "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
                 ));
             }
-            _ => return Err(CommandError::WrongArity("client|unblock".into()).into()),
+            _ => return Err(wrong_words(self.args)),
         };
         let id = u64::try_from(self.args.int(2)?).unwrap_or(0);
         let client = self.state.hub.client(id);

@@ -3,20 +3,27 @@
 //!
 //! To add one: its row there, its function in the file of its family here, and a line in that file's table.
 
+mod about;
 mod cluster;
+mod config;
 mod connection;
+mod debug;
+mod info;
+mod persistence;
 mod pubsub;
+mod slow;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::client::State;
 use crate::command;
-use crate::command::args::Args;
+use crate::command::args::{Args, printable};
 use crate::command::reply::Reply;
 use crate::command::run::Host;
 use crate::error::{CommandError, Error};
 
+use config::policy_name;
 pub(super) use connection::NO_AUTH_HELLO;
 
 /// A command under way.
@@ -32,7 +39,17 @@ pub(super) struct Call<'a> {
 type Run = fn(Call<'_>) -> Result<Reply, Error>;
 
 /// Every family's functions, by the names of their rows.
-static FAMILIES: &[&[(&str, Run)]] = &[connection::COMMANDS, pubsub::COMMANDS, cluster::COMMANDS];
+static FAMILIES: &[&[(&str, Run)]] = &[
+    about::COMMANDS,
+    cluster::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    debug::COMMANDS,
+    info::COMMANDS,
+    persistence::COMMANDS,
+    pubsub::COMMANDS,
+    slow::COMMANDS,
+];
 
 fn find(name: &str) -> Option<Run> {
     static BY_NAME: OnceLock<HashMap<&'static str, Run>> = OnceLock::new();
@@ -47,6 +64,16 @@ pub(super) fn serve(call: Call<'_>) -> Result<Reply, Error> {
         Some(run) => run(call),
         None => Err(refuse(format!("ERR {} is not answered here", spec.name))),
     }
+}
+
+/// The refusal of a subcommand with words that fit its row and nothing else.
+fn wrong_words(args: Args<'_>) -> Error {
+    let word = |at| printable(args.word(at).unwrap_or_default());
+    let container = word(0).to_ascii_uppercase();
+    let subcommand = word(1);
+    refuse(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP."
+    ))
 }
 
 /// A refusal with this text.

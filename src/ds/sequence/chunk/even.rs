@@ -9,7 +9,7 @@
 //! 2. The items, `count * stride` bytes from `start` on, end within the buffer.
 
 /// Equally long items in a buffer.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Even {
     start: u16,
     count: u16,

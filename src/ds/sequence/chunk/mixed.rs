@@ -18,7 +18,7 @@ pub(super) const SLOT: usize = 2;
 const FRONT_ROOM: usize = 128;
 
 /// What a handle on such a chunk knows: all but `dead`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mixed {
     table: u16,
     count: u16,
