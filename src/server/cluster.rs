@@ -162,6 +162,8 @@ mod tests {
             ("foo{{bar}}zap", 4015),
             ("foo{bar}{zap}", 5061),
             ("foo{", 7673),
+            ("foo{}{bar}", 8363),
+            ("}{a}", 15495),
         ] {
             assert_eq!(slot_of(key.as_bytes()), slot, "{key:?}");
         }

@@ -96,3 +96,81 @@ impl LocalConnection {
 fn unanswered() -> Error {
     CommandError::Other("ERR this connection cannot be sent to".into()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::db::Db;
+    use crate::server::Server;
+
+    fn server() -> Server {
+        let server = Server::builder().threads(1);
+        server.start(Db::open_in_memory()).expect("it starts")
+    }
+
+    #[test]
+    fn a_command_that_waits_leaves_the_connection_free() {
+        let server = server();
+        let mut local = server.local();
+        let Ok(Outcome::Waits(mut taken)) = local.begin(&["BLPOP", "jobs", "0"]) else {
+            panic!("there is no job yet");
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let mut taken = std::pin::Pin::new(&mut taken);
+        assert!(taken.as_mut().poll(&mut context).is_pending());
+        let len = local.execute(&["RPUSH", "jobs", "a"]).ok();
+        assert_eq!(len, Some(Reply::Int(1)));
+        let Poll::Ready(Ok(Some(Reply::Array(pair)))) = taken.poll(&mut context) else {
+            panic!("there is a job");
+        };
+        assert_eq!(pair[1], Reply::Bulk(b"a".to_vec()));
+        // Within a transaction nothing waits.
+        assert!(local.begin(&["MULTI"]).is_ok());
+        for words in [&["BLPOP", "jobs", "0"][..], &["EXEC"]] {
+            assert!(matches!(local.begin(words), Ok(Outcome::Done(_))));
+        }
+    }
+
+    #[test]
+    fn it_knows_that_it_was_ended() {
+        let server = server();
+        let (mut one, mut other) = (server.local(), server.local());
+        assert!(one.is_open() && other.is_open());
+        let Ok(Reply::Int(id)) = other.execute(&["CLIENT", "ID"]) else {
+            panic!("a number");
+        };
+        let killed = one.execute(&["CLIENT", "KILL", "ID", &id.to_string()]);
+        assert_eq!(killed.ok(), Some(Reply::Int(1)));
+        assert!(one.is_open() && !other.is_open());
+        assert_eq!(one.execute(&["QUIT"]).ok(), Some(Reply::ok()));
+        assert!(!one.is_open());
+    }
+
+    #[test]
+    fn nothing_can_be_sent_to_it() {
+        let server = server();
+        let mut local = server.local();
+        assert!(local.execute(&["SUBSCRIBE", "news"]).is_err());
+        assert!(local.execute(&["PUNSUBSCRIBE"]).is_err());
+        let heard = local.execute(&["PUBLISH", "news", "rain"]);
+        assert_eq!(heard.ok(), Some(Reply::Int(0)));
+    }
+
+    #[test]
+    fn the_end_of_the_server_does_not_wait_for_it() {
+        let server = server();
+        let mut local = server.local();
+        {
+            let mut context = Context::from_waker(Waker::noop());
+            let emptied = std::pin::pin!(server.hub.emptied());
+            assert!(emptied.poll(&mut context).is_ready());
+        }
+        server.shutdown().expect("it ends");
+        assert!(!local.is_open());
+        // The database is open still.
+        let n = local.execute(&["INCR", "n"]).ok();
+        assert_eq!(n, Some(Reply::Int(1)));
+    }
+}

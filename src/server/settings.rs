@@ -99,6 +99,14 @@ impl Settings {
         self.kept.write().insert(name, value);
     }
 
+    /// What kind of server this is, in the words of Redis.
+    pub(crate) fn mode(&self) -> &'static str {
+        match self.is_cluster {
+            true => "cluster",
+            false => "standalone",
+        }
+    }
+
     /// The password, if one is asked for.
     pub(crate) fn password(&self) -> Option<Vec<u8>> {
         self.password.read().clone()

@@ -164,10 +164,6 @@ impl Call<'_> {
             state.set_protocol(version);
         }
         let text = |text: &str| Reply::from(text);
-        let mode = match state.hub.settings.is_cluster {
-            true => "cluster",
-            false => "standalone",
-        };
         let proto = match state.protocol() {
             Protocol::Resp2 => 2_i64,
             Protocol::Resp3 => 3,
@@ -177,7 +173,7 @@ impl Call<'_> {
             (text("version"), text(REDIS_VERSION)),
             (text("proto"), proto.into()),
             (text("id"), state.record.id.into()),
-            (text("mode"), text(mode)),
+            (text("mode"), text(state.hub.settings.mode())),
             (text("role"), text("master")),
             (text("modules"), Reply::Array(Vec::new())),
         ]))

@@ -58,7 +58,7 @@ static SECTIONS: &[Section] = &[
     section("Errorstats", "errorstats", |page| page.errors()),
     more("Latencystats", "latencystats", |page| page.latencies()),
     section("Cluster", "cluster", |page| {
-        page.field("cluster_enabled", 0)
+        page.field("cluster_enabled", u8::from(page.hub.settings.is_cluster))
     }),
     section("Keyspace", "keyspace", |page| page.keyspace()),
 ];
@@ -166,7 +166,7 @@ impl<'a> Page<'a> {
         self.field("redis_git_sha1", "00000000");
         self.field("redis_git_dirty", 0);
         self.field("redis_build_id", "0");
-        self.field("redis_mode", "standalone");
+        self.field("redis_mode", self.hub.settings.mode());
         self.field("os", process::machine());
         self.field("arch_bits", usize::BITS);
         self.field("monotonic_clock", "POSIX clock_gettime");
