@@ -531,7 +531,7 @@ impl Db {
     /// db.del("user:1")?;
     /// let change = users.recv()?;
     /// assert_eq!(change.key(), b"user:1");
-    /// assert_eq!(change.events(), ["set"]);
+    /// assert_eq!(change.events(), ["new", "set"]);
     /// assert_eq!(users.recv()?.events(), ["del"]);
     /// assert!(users.try_recv()?.is_none());
     /// # Ok::<(), Error>(())

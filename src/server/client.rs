@@ -451,6 +451,10 @@ impl Client {
         reply: &Result<Reply, Error>,
     ) {
         let hub = &self.state.hub;
+        if self.state.waits_here {
+            self.tally.count(spec.name, 0, reply.is_err(), &hub.counts);
+            return;
+        }
         let now_ns = hub.now_ns();
         let took_ns = now_ns.saturating_sub(*began_ns);
         *began_ns = now_ns;

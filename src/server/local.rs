@@ -31,7 +31,8 @@ impl LocalConnection {
     }
 
     /// Runs a command, or queues it after `MULTI`: [`Session::execute`](crate::Session::execute) for all commands of
-    /// a connection. One that waits does so on this thread. `CLIENT PAUSE` does not hold it.
+    /// a connection. One that waits does so on this thread. `CLIENT PAUSE` does not hold it, and how long it takes is
+    /// not measured: `SLOWLOG` does not have it, and `INFO` counts it without a time.
     ///
     /// # Errors
     /// Those of [`Session::execute`](crate::Session::execute); a refusal of what needs somebody to send to:
@@ -63,8 +64,8 @@ impl LocalConnection {
     fn call<A: AsRef<[u8]>>(&mut self, words: &[A], waits: Waits) -> Called {
         let client = &mut self.client;
         args::with_refs(words, |words| {
-            let mut began_ns = client.state.hub.now_ns();
-            let called = client.call(words, &mut began_ns, waits);
+            // Its time is its caller's: nobody looks at a clock.
+            let called = client.call(words, &mut 0, waits);
             client.end_batch();
             called
         })
