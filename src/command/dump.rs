@@ -49,8 +49,8 @@ pub(crate) static COMMANDS: &[CommandSpec] = &[
                       are always checked throughout, as after `sanitize-dump-payload yes`, and refused \
                       where Redis is lenient: bytes after the value, scores that are no numbers. IDLETIME \
                       and FREQ are checked and not kept: the key counts as just used. A deadline too far \
-                      off for 64 bits is refused, and a collection that unpacks to more than eight times its \
-                      payload and 32 MiB.",
+                      off for 64 bits is refused, and a collection of which more than 524,288 elements are packed \
+                      to less than a byte each.",
         example: "RESTORE key 0 payload REPLACE",
         call: |args, host| host.write(&Restore::parse(args)?),
     },

@@ -270,7 +270,7 @@ impl Snapshot {
     /// O(C) for C changes between snapshots of one database or of its branches, each the reading of
     /// a page, whatever the number of keys; plus O(log N) for each changed list or long string of N
     /// elements or bytes, and O(N) for a changed collection in its short form, which has a few hundred
-    /// elements at most. Where keys expired between the two, O(pages that hold them). O(N) for N
+    /// elements at most, and for a list whose elements have all moved, as a queue's do. Where keys expired between the two, O(pages that hold them). O(N) for N
     /// keys of databases that were not branched from each other.
     ///
     /// # Examples

@@ -183,9 +183,12 @@ impl Engine {
         policy: EvictionPolicy,
     ) -> Result<(), StorageError> {
         let memory = &self.memory;
-        // Those who change it go one by one; commands read what they need and no two of it together.
-        let _one_by_one = self.settings.changing.lock();
-        self.check_readable()?;
+        // Commands read what they need and no two of it together.
+        let _one_by_one = self.begin_change()?;
+        // More room counts at once, less only when all is counted: nobody is refused or evicted in between.
+        memory
+            .limit_bytes
+            .fetch_max(limit_or_none(bytes), Ordering::Relaxed);
         let tracking = Tracking::under(bytes, policy);
         let tracked = memory.tracking();
         memory.policy.store(policy as u8, Ordering::Relaxed);

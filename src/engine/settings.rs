@@ -7,9 +7,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::Engine;
+use super::lock;
 use super::memory::MemoryLimit;
 use super::options::{Ack, CompactionPolicy, EncodingLimits, EvictionPolicy, Options};
 use crate::error::StorageError;
@@ -130,13 +131,30 @@ impl Engine {
         options.compaction = now.compaction;
     }
 
-    /// Lets writes from here on count as done at another moment.
+    /// Lets writes from here on count as done at another moment. What was acknowledged before keeps its
+    /// promise.
     pub(crate) fn set_ack(&self, ack: Ack) -> Result<(), StorageError> {
-        let _one_by_one = self.settings.changing.lock();
-        self.check_readable()?;
+        let _one_by_one = self.begin_change()?;
         let before = self.settings.ack.swap(ack_word(ack), Ordering::Relaxed);
         self.follow_ack()
-            .inspect_err(|_kept| self.settings.ack.store(before, Ordering::Relaxed))
+            .inspect_err(|_kept| self.settings.ack.store(before, Ordering::Relaxed))?;
+        if ack == Ack::No && before != ack_word(ack) {
+            // Nobody syncs from here on.
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Those who change what takes more than one step go one by one. Not under the lock of a shard: each of them may
+    /// wait for all shards.
+    pub(super) fn begin_change(&self) -> Result<MutexGuard<'_, ()>, StorageError> {
+        self.check_readable()?;
+        if lock::wait_inside().is_some() {
+            return Err(StorageError::Reentrant);
+        }
+        let one_by_one = self.settings.changing.lock();
+        self.check_readable()?;
+        Ok(one_by_one)
     }
 }
 

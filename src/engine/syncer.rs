@@ -109,11 +109,12 @@ impl Syncer {
     }
 }
 
-/// How long a write may wait for its sync: a little under a second, for the thread looks ten times in one.
+/// How long a write may wait for its sync: a little under a second, for the thread looks ten times in one. Under
+/// `Always` that is for what nobody waits for, and for what another class has acknowledged before.
 pub(crate) fn sync_interval_ms(ack: Ack) -> Option<u64> {
     match ack {
-        Ack::EverySec | Ack::Buffered(_) => Some(900),
-        Ack::Always | Ack::No => None,
+        Ack::Always | Ack::EverySec | Ack::Buffered(_) => Some(900),
+        Ack::No => None,
     }
 }
 

@@ -20,8 +20,8 @@ const UNCOUNTED: u16 = u16::MAX;
 /// Redis makes none of more bytes.
 pub(super) const BYTES_MAX: usize = 1 << 30;
 
-/// The elements of a listpack.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Item<'_>>, Malformed> {
+/// The elements of a listpack, at most so many.
+pub(super) fn read(bytes: &[u8], items_max: usize) -> Result<Vec<Item<'_>>, Malformed> {
     let mut rest = Bytes::new(bytes);
     let total = u32::from_le_bytes(rest.array()?);
     let count = u16::from_le_bytes(rest.array()?);
@@ -30,6 +30,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Item<'_>>, Malformed> {
     }
     let mut items = Vec::new();
     while rest.peek() != Some(END) {
+        if items.len() >= items_max {
+            return Err(Malformed);
+        }
         let before = rest.len();
         items.push(read_item(&mut rest)?);
         let back = back_len(before - rest.len());

@@ -41,28 +41,30 @@ pub(super) fn score(text: &[u8]) -> Result<f64, Malformed> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes<'a> {
     rest: &'a [u8],
-    /// How many more bytes of elements may be unpacked.
-    unpacked_bytes_left: usize,
+    /// How many more elements may come out of packed strings.
+    items_left: usize,
 }
 
-/// An element takes some forty times its bytes while it is read, so what small payloads unpack to has a limit:
-/// so many bytes of elements, and as many as the payload has times a factor that real ones stay below.
-const UNPACKED_BYTES: usize = 32 << 20;
-const UNPACKED_FACTOR: usize = 8;
+/// An element takes some hundred bytes while it is read, so what small payloads unpack to has a limit: so many
+/// elements, and one for each byte of the payload. Elements that are not compressed take two bytes at least.
+pub(super) const ITEMS: usize = 512 << 10;
 
 impl<'a> Bytes<'a> {
     pub(super) fn new(rest: &'a [u8]) -> Self {
         Self {
             rest,
-            unpacked_bytes_left: UNPACKED_BYTES + rest.len().saturating_mul(UNPACKED_FACTOR),
+            items_left: ITEMS + rest.len(),
         }
     }
 
-    /// Counts bytes of elements that were unpacked; refuses them if they are too many.
-    pub(super) fn unpacked(&mut self, bytes: usize) -> Result<(), Malformed> {
-        let left = self.unpacked_bytes_left.checked_sub(bytes);
-        self.unpacked_bytes_left = left.ok_or(Malformed)?;
-        Ok(())
+    /// The most elements that the next packed string may have.
+    pub(super) fn items_left(&self) -> usize {
+        self.items_left
+    }
+
+    /// Counts elements of a packed string.
+    pub(super) fn took_items(&mut self, count: usize) {
+        self.items_left = self.items_left.saturating_sub(count);
     }
 
     /// How many are left.

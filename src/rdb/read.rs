@@ -19,14 +19,14 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object, Malformed> {
             rest.array().map(f64::from_le_bytes)
         })?),
         kind::HASH => Object::Hash(fields(&mut rest)?),
-        kind::HASH_ZIPMAP => packed_hash(&ziplist::read_zipmap(&elements(&mut rest)?)?)?,
-        kind::HASH_ZIPLIST => packed_hash(&ziplist::read(&elements(&mut rest)?)?)?,
-        kind::HASH_LISTPACK => packed_hash(&listpack::read(&elements(&mut rest)?)?)?,
-        kind::ZSET_ZIPLIST => packed_zset(&ziplist::read(&elements(&mut rest)?)?)?,
-        kind::ZSET_LISTPACK => packed_zset(&listpack::read(&elements(&mut rest)?)?)?,
-        kind::SET_INTSET => Object::Set(intset(&elements(&mut rest)?)?),
-        kind::SET_LISTPACK => Object::Set(copied(&listpack::read(&elements(&mut rest)?)?)),
-        kind::LIST_ZIPLIST => Object::List(copied(&ziplist::read(&elements(&mut rest)?)?)),
+        kind::HASH_ZIPMAP => items(&mut rest, ziplist::read_zipmap, packed_hash)?,
+        kind::HASH_ZIPLIST => items(&mut rest, ziplist::read, packed_hash)?,
+        kind::HASH_LISTPACK => items(&mut rest, listpack::read, packed_hash)?,
+        kind::ZSET_ZIPLIST => items(&mut rest, ziplist::read, packed_zset)?,
+        kind::ZSET_LISTPACK => items(&mut rest, listpack::read, packed_zset)?,
+        kind::SET_INTSET => Object::Set(items(&mut rest, intset, copied)?),
+        kind::SET_LISTPACK => Object::Set(items(&mut rest, listpack::read, copied)?),
+        kind::LIST_ZIPLIST => Object::List(items(&mut rest, ziplist::read, copied)?),
         kind::LIST_QUICKLIST => Object::List(quicklist(&mut rest)?),
         kind::LIST_QUICKLIST_2 => Object::List(quicklist_2(&mut rest)?),
         // Streams, modules, and what came later.
@@ -91,13 +91,16 @@ fn string<'a>(rest: &mut Bytes<'a>) -> Result<Cow<'a, [u8]>, Malformed> {
     Ok(Cow::Owned(I64Text::new(number).as_bytes().to_vec()))
 }
 
-/// A string that elements are read from.
-fn elements<'a>(rest: &mut Bytes<'a>) -> Result<Cow<'a, [u8]>, Malformed> {
-    let bytes = string(rest)?;
-    if let Cow::Owned(unpacked) = &bytes {
-        rest.unpacked(unpacked.len())?;
-    }
-    Ok(bytes)
+/// What `make` makes of the elements that a packed string has.
+fn items<T>(
+    rest: &mut Bytes<'_>,
+    read: for<'i> fn(&'i [u8], usize) -> Result<Vec<Item<'i>>, Malformed>,
+    make: impl FnOnce(&[Item<'_>]) -> Result<T, Malformed>,
+) -> Result<T, Malformed> {
+    let packed = string(rest)?;
+    let items = read(&packed, rest.items_left())?;
+    rest.took_items(items.len());
+    make(&items)
 }
 
 /// How many, and what `read` makes of as many.
@@ -140,8 +143,8 @@ fn decimal_score(rest: &mut Bytes<'_>) -> Result<f64, Malformed> {
     }
 }
 
-fn copied(items: &[Item<'_>]) -> Vec<Vec<u8>> {
-    items.iter().map(|item| item.to_vec()).collect()
+fn copied(items: &[Item<'_>]) -> Result<Vec<Vec<u8>>, Malformed> {
+    Ok(items.iter().map(|item| item.to_vec()).collect())
 }
 
 /// Pairs of elements that follow each other.
@@ -163,13 +166,16 @@ fn packed_zset(items: &[Item<'_>]) -> Result<Object, Malformed> {
 }
 
 /// The integers of an intset: bytes of each (u32), how many (u32), and as many, ascending.
-fn intset(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
+fn intset(bytes: &[u8], items_max: usize) -> Result<Vec<Item<'_>>, Malformed> {
     let mut rest = Bytes::new(bytes);
     let width = u32::from_le_bytes(rest.array()?);
     let count = u32::from_le_bytes(rest.array()?) as usize;
     let mut members = Vec::new();
     let mut last = None;
     while !rest.is_empty() {
+        if members.len() >= items_max {
+            return Err(Malformed);
+        }
         let number = match width {
             2 => rest.int::<2>()?,
             4 => rest.int::<4>()?,
@@ -180,7 +186,7 @@ fn intset(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
             return Err(Malformed);
         }
         last = Some(number);
-        members.push(I64Text::new(number).as_bytes().to_vec());
+        members.push(Item::Int(number));
     }
     if members.len() == count {
         Ok(members)
@@ -193,7 +199,7 @@ fn intset(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
 fn quicklist(rest: &mut Bytes<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
     let mut all = Vec::new();
     for _ in 0..len(rest)? {
-        all.extend(copied(&ziplist::read(&elements(rest)?)?));
+        all.extend(items(rest, ziplist::read, copied)?);
     }
     Ok(all)
 }
@@ -211,7 +217,7 @@ fn quicklist_2(rest: &mut Bytes<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
                 }
                 all.push(element);
             }
-            node::PACKED => all.extend(copied(&listpack::read(&elements(rest)?)?)),
+            node::PACKED => all.extend(items(rest, listpack::read, copied)?),
             _ => return Err(Malformed),
         }
     }

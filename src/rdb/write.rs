@@ -6,6 +6,7 @@
 
 use super::listpack::{self, Listpack};
 use super::lzf::Packer;
+use super::packed::ITEMS;
 use super::{Form, kind, length, node, with_footer};
 use crate::value::number::{I64Text, parse_i64};
 
@@ -30,12 +31,13 @@ pub(crate) fn list<'a>(elements: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = Payload::new(kind::LIST_QUICKLIST_2);
     // How many there are is known at the end.
     let mut nodes = Payload::default();
-    let (mut pack, mut count) = (Listpack::new(), 0);
+    let (mut pack, mut items, mut count) = (Listpack::new(), 0, 0);
     for element in elements {
         let stands_alone = Listpack::item_bytes_max(element.len()) > listpack::BYTES_MAX;
         let fits = pack.len() + element.len() + NODE_ITEM_BYTES <= NODE_BYTES_MAX;
         if !pack.is_empty() && (stands_alone || !fits) {
-            nodes.node(std::mem::replace(&mut pack, Listpack::new()));
+            nodes.node(std::mem::replace(&mut pack, Listpack::new()), items);
+            items = 0;
             count += 1;
         }
         if stands_alone {
@@ -44,10 +46,11 @@ pub(crate) fn list<'a>(elements: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
             count += 1;
         } else {
             pack.push(element);
+            items += 1;
         }
     }
     if !pack.is_empty() {
-        nodes.node(pack);
+        nodes.node(pack, items);
         count += 1;
     }
     out.len(count);
@@ -64,7 +67,7 @@ pub(crate) fn set<M: AsRef<[u8]>>(members: &[M], form: Form) -> Vec<u8> {
     };
     if let Some(numbers) = numbers {
         let mut out = Payload::new(kind::SET_INTSET);
-        out.string(&intset(&numbers));
+        out.packed(&intset(&numbers), numbers.len());
         return out.finish();
     }
     let mut out = Payload::new(kind::SET);
@@ -94,7 +97,7 @@ pub(crate) fn hash(fields: &[(&[u8], &[u8])], form: Form) -> Vec<u8> {
     let words = || fields.iter().flat_map(|&(field, value)| [field, value]);
     if let Some(pack) = listpack(form, words()) {
         let mut out = Payload::new(kind::HASH_LISTPACK);
-        out.string(&pack);
+        out.packed(&pack, 2 * fields.len());
         return out.finish();
     }
     let mut out = Payload::new(kind::HASH);
@@ -111,7 +114,7 @@ pub(crate) fn sorted_set(members: &[(&[u8], f64)], form: Form) -> Vec<u8> {
         let words = words.flat_map(|(&(member, _), score)| [member, score.as_slice()]);
         if let Some(pack) = listpack(form, words) {
             let mut out = Payload::new(kind::ZSET_LISTPACK);
-            out.string(&pack);
+            out.packed(&pack, 2 * members.len());
             return out.finish();
         }
     }
@@ -172,6 +175,8 @@ fn text(score: f64) -> Vec<u8> {
 struct Payload {
     bytes: Vec<u8>,
     packer: Packer,
+    /// How many elements its packed strings have.
+    items: usize,
 }
 
 impl Payload {
@@ -179,6 +184,7 @@ impl Payload {
         Self {
             bytes: vec![kind],
             packer: Packer::default(),
+            items: 0,
         }
     }
 
@@ -223,9 +229,20 @@ impl Payload {
         self.bytes.extend_from_slice(bytes);
     }
 
-    fn node(&mut self, pack: Listpack) {
+    fn node(&mut self, pack: Listpack, items: usize) {
         self.len(node::PACKED);
-        self.string(&pack.into_bytes());
+        self.packed(&pack.into_bytes(), items);
+    }
+
+    /// A string of so many elements. It is compressed only while whoever reads it may take it for what it is.
+    fn packed(&mut self, bytes: &[u8], items: usize) {
+        self.items += items;
+        if self.items <= ITEMS {
+            self.string(bytes);
+        } else {
+            self.len(bytes.len() as u64);
+            self.bytes.extend_from_slice(bytes);
+        }
     }
 
     fn finish(self) -> Vec<u8> {

@@ -21,8 +21,8 @@ const LONG: u8 = 254;
 const UNCOUNTED: u16 = u16::MAX;
 const HEAD_BYTES: usize = 10;
 
-/// The elements of a ziplist.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Item<'_>>, Malformed> {
+/// The elements of a ziplist, at most so many.
+pub(super) fn read(bytes: &[u8], items_max: usize) -> Result<Vec<Item<'_>>, Malformed> {
     let mut rest = Bytes::new(bytes);
     let total = u32::from_le_bytes(rest.array()?) as usize;
     let tail = u32::from_le_bytes(rest.array()?) as usize;
@@ -30,6 +30,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Item<'_>>, Malformed> {
     let mut items = Vec::new();
     let (mut last, mut before) = (HEAD_BYTES, 0);
     while rest.peek() != Some(END) {
+        if items.len() >= items_max {
+            return Err(Malformed);
+        }
         last = bytes.len() - rest.len();
         if read_len(&mut rest)? != before {
             return Err(Malformed);
@@ -72,12 +75,15 @@ fn read_item<'a>(rest: &mut Bytes<'a>) -> Result<Item<'a>, Malformed> {
     rest.take(len).map(Item::Word)
 }
 
-/// The fields and values of a zipmap, in turn.
-pub(super) fn read_zipmap(bytes: &[u8]) -> Result<Vec<Item<'_>>, Malformed> {
+/// The fields and values of a zipmap, in turn, at most about so many.
+pub(super) fn read_zipmap(bytes: &[u8], items_max: usize) -> Result<Vec<Item<'_>>, Malformed> {
     let mut rest = Bytes::new(bytes);
     let count = rest.byte()?;
     let mut items = Vec::new();
     while rest.peek() != Some(END) {
+        if items.len() >= items_max {
+            return Err(Malformed);
+        }
         let len = read_len(&mut rest)?;
         items.push(Item::Word(rest.take(len as u64)?));
         let len = read_len(&mut rest)?;

@@ -5,7 +5,9 @@ use super::{ack_of, ack_word};
 use crate::prelude::*;
 use crate::storage::backend::Storage;
 use crate::storage::memory::MemoryStorage;
-use crate::{Ack, CompactionPolicy, Db, EncodingLimits, EvictionPolicy, ManualClock};
+use crate::{
+    Ack, CompactionPolicy, Db, EncodingLimits, Error, EvictionPolicy, ManualClock, StorageError,
+};
 
 fn in_storage(ack: Ack) -> Db {
     let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
@@ -219,4 +221,42 @@ fn a_limit_set_amid_writes_counts_exactly() {
         .unwrap();
     let engine = db.engine();
     assert_eq!(engine.memory.used_bytes(), db.stats().unwrap().memory_bytes);
+}
+
+#[test]
+fn a_setting_is_not_changed_from_under_the_lock_of_a_shard() {
+    let db = Db::open_in_memory();
+    db.set("k", "v").unwrap();
+    let refused = db.get_with("k", |_| {
+        let memory = db.set_max_memory(1 << 30, EvictionPolicy::AllKeysLru);
+        (memory, db.set_ack(Ack::No))
+    });
+    let Some((memory, ack)) = refused.unwrap() else {
+        panic!("the key is there");
+    };
+    for error in [memory.unwrap_err(), ack.unwrap_err()] {
+        assert!(
+            matches!(error, Error::Storage(StorageError::Reentrant)),
+            "{error}"
+        );
+    }
+    assert_eq!(db.settings().max_memory_bytes, None);
+    // Nothing was begun: counting is right from the first time that it is asked for.
+    db.set_max_memory(1 << 30, EvictionPolicy::AllKeysLru)
+        .unwrap();
+}
+
+#[test]
+fn what_was_acknowledged_keeps_its_promise_when_the_class_is_left() {
+    use crate::testing;
+    for next in [Ack::No, Ack::Always] {
+        let disk = testing::disk();
+        let db = disk.open().unwrap();
+        db.set("k", "acknowledged within a second").unwrap();
+        db.set_ack(next).unwrap();
+        // No write follows.
+        db.advance(std::time::Duration::from_secs(2));
+        let db = disk.crash_and_reopen().unwrap();
+        assert!(db.exists("k").unwrap(), "{next:?}");
+    }
 }
