@@ -123,12 +123,13 @@ fn redis_cli_finds_everything_it_asks_for() {
                 "-s",
                 "INT",
                 "1.5",
+                "stdbuf",
+                "-oL",
                 "redis-cli",
                 "-p",
                 &port,
-                option,
-                "--raw",
             ])
+            .args([option, "--raw"])
             .output()
             .expect("coreutils are there");
         let text = String::from_utf8_lossy(&seconds.stdout);

@@ -296,8 +296,8 @@ impl Client {
     pub(crate) fn run(&mut self, words: &[&[u8]], began_ns: &mut u64, out: &mut Vec<u8>) -> Next {
         match self.call(words, began_ns, Waits::Later) {
             Called::Done(spec, reply) => {
-                if spec.is_some_and(|spec| matches!(spec.name, "PUBLISH" | "SPUBLISH")) {
-                    // What it has sent to itself comes before its answer.
+                if spec.is_some_and(ends_messages) {
+                    // What was sent to it before comes before its answer.
                     self.state.record.take_own_mail(out);
                 }
                 self.write(spec, words, &reply, out);
@@ -394,7 +394,13 @@ impl Client {
         reply: &Result<Reply, Error>,
         out: &mut Vec<u8>,
     ) {
-        self.state.record.is_blocked.store(false, Ordering::Release);
+        let state = &self.state;
+        // It is silent from here on, not from when it asked.
+        state
+            .record
+            .active_ms
+            .store(state.hub.now_ms(), Ordering::Relaxed);
+        state.record.is_blocked.store(false, Ordering::Release);
         // What a command takes is what it works, not what it waits for.
         self.tally
             .count(waited.spec.name, 0, reply.is_err(), &self.state.hub.counts);
@@ -630,4 +636,20 @@ fn no_auth(words: &[&[u8]]) -> CommandError {
 fn is_of_another_protocol(words: &[&[u8]]) -> bool {
     let name = words.first().copied().unwrap_or_default();
     name.eq_ignore_ascii_case(b"POST") || name.eq_ignore_ascii_case(b"HOST:")
+}
+
+/// Whether messages from before it must not follow its answer: those it has sent to itself, and those it wants no
+/// more.
+fn ends_messages(spec: &'static CommandSpec) -> bool {
+    matches!(
+        spec.name,
+        "PUBLISH"
+            | "SPUBLISH"
+            | "UNSUBSCRIBE"
+            | "PUNSUBSCRIBE"
+            | "SUNSUBSCRIBE"
+            | "RESET"
+            | "HELLO"
+            | "QUIT"
+    )
 }

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::client::{Client, Next, Waiting};
-use super::record::End;
+use super::record::{End, Unblock};
 use crate::resp::write::write_error;
 use crate::resp::{Limits, RequestParser};
 
@@ -34,6 +34,8 @@ const UNSENT_STRANGER_BYTES_MAX: usize = 64 << 10;
 const AHEAD_BYTES_MAX: usize = 1 << 20;
 /// Steps of a task before it yields.
 const STEPS: usize = 16;
+/// How long it may run commands before it yields.
+const TURN_NS: u64 = 1_000_000;
 
 /// Serves a connection until it ends.
 pub(crate) async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, client: Client) {
@@ -57,6 +59,10 @@ struct Driver<S> {
     is_known: bool,
     /// Requests may be left that are whole: they are run before it is looked whether the client is gone.
     is_behind: bool,
+    /// It has run commands for long enough: others come first.
+    had_its_turn: bool,
+    /// The other side sends no more.
+    at_end: bool,
 }
 
 /// A command that waits for the end of a pause.
@@ -93,6 +99,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             closes: false,
             is_known: false,
             is_behind: false,
+            had_its_turn: false,
+            at_end: false,
         }
     }
 
@@ -105,8 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let mut is_idle = true;
             for step in [
                 Self::fetch,
-                Self::wait,
                 Self::execute,
+                Self::wait,
                 Self::send,
                 Self::read,
             ] {
@@ -118,6 +126,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             if is_idle {
                 return Poll::Pending;
+            }
+            if std::mem::take(&mut self.had_its_turn) {
+                break;
             }
         }
         context.waker().wake_by_ref();
@@ -134,7 +145,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.out.clear();
             self.sent = 0;
         }
-        let Some(mail) = self.client.take_mail(&mut self.out) else {
+        let mail = if self.closes {
+            // Only what was asked for is still sent.
+            self.client.take_mail(&mut Vec::new())
+        } else {
+            self.client.take_mail(&mut self.out)
+        };
+        let Some(mail) = mail else {
             return Step::Nothing;
         };
         match mail.end {
@@ -146,6 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             && let Some(reply) = waiting.unblocked(how)
         {
             self.client.answer(waiting, &reply, &mut self.out);
+            self.client.end_batch();
             self.waiting = None;
         }
         Step::Done
@@ -158,6 +176,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Step::Nothing;
             };
             self.client.answer(waiting, &reply, &mut self.out);
+            self.client.end_batch();
             self.waiting = None;
             return Step::Done;
         }
@@ -169,8 +188,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.paused = None;
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
             let mut began_ns = self.client.state.hub.now_ns();
+            let record = &self.client.state.record;
+            record.is_paused.store(false, Ordering::Relaxed);
             let next = self.client.run(&words, &mut began_ns, &mut self.out);
             self.follow(next, &words);
+            self.client.end_batch();
             return Step::Done;
         }
         Step::Nothing
@@ -183,6 +205,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Next::Wait(waiting) => self.waiting = Some(waiting),
             Next::Close => self.closes = true,
             Next::Paused { until_ms } => {
+                let record = &self.client.state.record;
+                record.is_paused.store(true, Ordering::Relaxed);
                 let hub = self.client.state.hub.clone();
                 let ended = async move {
                     let left_ms = until_ms.saturating_sub(hub.now_ms());
@@ -216,7 +240,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let mut step = Step::Nothing;
         let mut began_ns = None;
+        let mut turn_ends_ns = u64::MAX;
         self.is_behind = false;
+        // What was asked for before may have changed it.
+        let is_authenticated = self.client.state.is_authenticated.get();
+        self.parser.set_authenticated(is_authenticated);
         loop {
             let request = match self.parser.next() {
                 Ok(Some(request)) => request,
@@ -229,7 +257,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             };
             step = Step::Done;
-            let began_ns = began_ns.get_or_insert_with(|| self.client.state.hub.now_ns());
+            let began_ns = began_ns.get_or_insert_with(|| {
+                let now_ns = self.client.state.hub.now_ns();
+                turn_ends_ns = now_ns + TURN_NS;
+                now_ns
+            });
             // Most commands have few words: they need no allocation.
             let mut few: [&[u8]; 8] = [b""; 8];
             let mut many = Vec::new();
@@ -259,7 +291,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if is_authenticated != was_authenticated {
                 self.parser.set_authenticated(is_authenticated);
             }
-            if self.out.len() - self.sent >= SEND_BYTES {
+            self.had_its_turn = *began_ns > turn_ends_ns;
+            if self.had_its_turn || self.out.len() - self.sent >= SEND_BYTES {
                 self.is_behind = true;
                 break;
             }
@@ -283,6 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Ok(0) | Err(_)) => return Step::Over,
                 Poll::Ready(Ok(sent)) => {
                     self.sent += sent;
+                    self.is_active();
                     let counts = &self.client.state.hub.counts;
                     counts
                         .output_bytes
@@ -296,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let record = &self.client.state.record;
         record.unsent_bytes.store(unsent, Ordering::Relaxed);
         if unsent == 0 {
-            if self.closes {
+            if self.closes && !self.must_finish() {
                 // The other side may still be sending: it is told that no more will be read.
                 let _closed = Pin::new(&mut self.stream).poll_shutdown(context);
                 return Step::Over;
@@ -320,14 +354,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         step
     }
 
+    /// Whether a command is at work that nobody can end.
+    fn must_finish(&self) -> bool {
+        let waiting = self.waiting.as_ref();
+        waiting.is_some_and(|waiting| waiting.unblocked(Unblock::Timeout).is_none())
+    }
+
+    /// Notes that something was read or sent.
+    fn is_active(&self) {
+        let state = &self.client.state;
+        let now_ms = state.hub.now_ms();
+        state.record.active_ms.store(now_ms, Ordering::Relaxed);
+    }
+
     /// Reads what came.
     fn read(&mut self, context: &mut Context<'_>) -> Step {
         if self.closes || self.is_behind {
             return Step::Nothing;
         }
+        if self.at_end {
+            // All that it had sent was run, and as much was answered as it took.
+            return if self.must_finish() {
+                Step::Nothing
+            } else {
+                Step::Over
+            };
+        }
         let buffered = self.parser.buffered_bytes();
         let is_held = !self.may_run();
-        if is_held && buffered >= AHEAD_BYTES_MAX {
+        // Where nothing is to be sent, only reading tells that nobody is there any more.
+        let is_told = self.unsent() > 0 || !self.client.state.is_authenticated.get();
+        if is_held && is_told && buffered >= AHEAD_BYTES_MAX {
             return Step::Nothing;
         }
         let state = &self.client.state;
@@ -337,9 +394,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let buffer = self.parser.spare(self.read_bytes);
         let room = buffer.capacity() - buffer.len();
         let read = match pin!(self.stream.read_buf(buffer)).poll(context) {
-            Poll::Ready(Ok(0) | Err(_)) => {
-                // Nobody is there any more to wait for an answer.
-                return Step::Over;
+            Poll::Ready(Err(_)) => return Step::Over,
+            Poll::Ready(Ok(0)) => {
+                // Nobody is there any more to wait for anything; what is at work is finished.
+                self.at_end = true;
+                return Step::Done;
             }
             Poll::Ready(Ok(read)) => read,
             Poll::Pending => {
@@ -350,9 +409,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Step::Nothing;
             }
         };
+        self.is_active();
         if read == room {
             self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
         }
+        let state = &self.client.state;
         state
             .hub
             .counts

@@ -296,10 +296,13 @@ impl Hub {
             .saturating_mul(1000);
         for client in self.clients() {
             client.check_limit(self.settings.output_limit(client.output_class()), now_ms);
+            let may_be_silent = client.is_local
+                || client.is_listener()
+                || [&client.is_monitor, &client.is_blocked, &client.is_paused]
+                    .iter()
+                    .any(|is| is.load(Ordering::Acquire));
+            // One that has just been answered was active then.
             let silent_ms = now_ms.saturating_sub(client.active_ms.load(Ordering::Relaxed));
-            let may_be_silent = client.is_listener()
-                || client.is_monitor.load(Ordering::Relaxed)
-                || client.is_blocked.load(Ordering::Relaxed);
             if timeout_ms != 0 && silent_ms > timeout_ms && !may_be_silent {
                 client.end(End::Now);
             }

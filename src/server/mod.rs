@@ -47,7 +47,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hub::{Hub, Listens, Stop};
@@ -171,6 +171,7 @@ impl ServerBuilder {
             workers,
             addresses: Vec::new(),
             unix_socket: None,
+            has_ended: AtomicBool::new(false),
         };
         for address in &self.addresses {
             let address = server.try_listen(address)?;
@@ -201,6 +202,7 @@ pub struct Server {
     workers: Arc<Workers>,
     addresses: Vec<SocketAddr>,
     unix_socket: Option<PathBuf>,
+    has_ended: AtomicBool,
 }
 
 impl Server {
@@ -315,7 +317,7 @@ impl Server {
     /// # Errors
     /// What kept the last writes from the disk; the server has ended all the same.
     pub fn wait(&self) -> Result<(), Error> {
-        self.workers.join();
+        self.end();
         if self.hub.saves_at_end() {
             self.hub.db.compact()?;
         }
@@ -338,14 +340,23 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.hub.stop(Stop::Sync);
+impl Server {
+    /// Waits for the threads and removes what they listened on, once: another server may have the path by then.
+    fn end(&self) {
         self.workers.join();
-        if let Some(path) = &self.unix_socket {
+        if let Some(path) = &self.unix_socket
+            && !self.has_ended.swap(true, Ordering::AcqRel)
+        {
             // It may be gone already.
             let _removed = std::fs::remove_file(path);
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.hub.stop(Stop::Sync);
+        self.end();
     }
 }
 
@@ -361,7 +372,10 @@ mod unix {
     /// A listener at a path where at most a dead server's socket is.
     pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
         let is_socket = fs::symlink_metadata(path).is_ok_and(|at| at.file_type().is_socket());
-        if is_socket && UnixStream::connect(path).is_err() {
+        let is_dead = is_socket
+            && UnixStream::connect(path)
+                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        if is_dead {
             fs::remove_file(path)?;
         }
         let listener = UnixListener::bind(path)?;

@@ -6,6 +6,9 @@ use super::hub::Hub;
 use super::record::Record;
 use crate::command::spec::{CommandSpec, Flag};
 
+/// What an onlooker may leave unread where no limit is set.
+const UNREAD_BYTES_MAX: u64 = 256 << 20;
+
 /// A word as the line quotes it.
 pub(crate) fn write_quoted(out: &mut Vec<u8>, word: &[u8]) {
     out.push(b'"');
@@ -79,7 +82,11 @@ pub(crate) fn show(hub: &Hub, by: &Record, database: u8, spec: &CommandSpec, wor
     }
     line.extend_from_slice(b"\r\n");
     hub.monitors.show(|monitor| {
-        let limit = hub.settings.output_limit(monitor.output_class());
+        let mut limit = hub.settings.output_limit(monitor.output_class());
+        if limit.hard_bytes == 0 {
+            // What others do must not take all memory for one who does not read.
+            limit.hard_bytes = UNREAD_BYTES_MAX;
+        }
         monitor.send(limit, hub.now_ms(), |out| out.extend_from_slice(&line));
     });
 }

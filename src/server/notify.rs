@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use super::channels::Kind;
 use super::hub::Hub;
 use crate::error::{Error, StorageError};
-use crate::{Change, Subscription};
+use crate::{Change, FeedLimits, Subscription};
 
 /// Channels named after keys: `K`.
 const KEYSPACE: u32 = 1 << 0;
@@ -116,7 +116,11 @@ pub(super) fn set(hub: &Hub, classes: u32) -> Result<(), Error> {
 }
 
 fn drain(hub: &Hub, subscription: &mut Option<Subscription>) {
-    while let Some(reader) = subscription {
+    // Not more than a feed keeps: writers may be as fast as this.
+    for _ in 0..FeedLimits::default().frames {
+        let Some(reader) = subscription else {
+            return;
+        };
         match reader.try_recv() {
             Ok(Some(change)) => tell(hub, &change),
             Ok(None) => return,

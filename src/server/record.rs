@@ -38,6 +38,8 @@ pub(crate) struct Record {
     pub(crate) protocol: AtomicU8,
     pub(crate) is_monitor: AtomicBool,
     pub(crate) is_blocked: AtomicBool,
+    /// Whether a command waits for the end of a pause.
+    pub(crate) is_paused: AtomicBool,
     pub(crate) no_evict: AtomicBool,
     pub(crate) query_bytes: AtomicUsize,
     /// Bytes of answers that were not sent yet.
@@ -110,6 +112,7 @@ impl Record {
             protocol: AtomicU8::new(2),
             is_monitor: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
+            is_paused: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
             query_bytes: AtomicUsize::new(0),
             unsent_bytes: AtomicUsize::new(0),
@@ -149,12 +152,12 @@ impl Record {
             return;
         }
         change(&mut outbox);
-        let waker = outbox.waker.clone();
+        // Under the lock that a task leaves its waker under: either it sees the mail or it is woken.
+        let is_first = !self.has_mail.swap(true, Ordering::AcqRel);
+        let waker = outbox.waker.clone().filter(|_| is_first);
         drop(outbox);
         // A task that has mail already was woken for it.
-        if !self.has_mail.swap(true, Ordering::AcqRel)
-            && let Some(waker) = waker
-        {
+        if let Some(waker) = waker {
             waker.wake();
         }
     }

@@ -32,16 +32,26 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Starts so many.
+    /// Starts so many, or none.
     pub(super) fn start(count: usize, hub: &Arc<Hub>) -> io::Result<Self> {
         let mut workers = Self {
             handles: Vec::new(),
             next: AtomicUsize::new(0),
             threads: Mutex::default(),
         };
+        let started = workers.start_all(count, hub);
+        if let Err(error) = started {
+            hub.stop(super::hub::Stop::Sync);
+            workers.join();
+            return Err(error);
+        }
+        Ok(workers)
+    }
+
+    fn start_all(&mut self, count: usize, hub: &Arc<Hub>) -> io::Result<()> {
         for number in 0..count.clamp(1, 256) {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            workers.handles.push(runtime.handle().clone());
+            self.handles.push(runtime.handle().clone());
             let hub = Arc::clone(hub);
             let on_panic = Arc::clone(&hub);
             let work = move || {
@@ -57,9 +67,9 @@ impl Workers {
             };
             let stop = move |_panic: String| on_panic.stop(super::hub::Stop::Sync);
             let thread = spawn(&format!("nacre-serve-{number}"), work, stop)?;
-            workers.threads.lock().push(thread);
+            self.threads.lock().push(thread);
         }
-        Ok(workers)
+        Ok(())
     }
 
     /// The thread for the next connection.
@@ -75,10 +85,14 @@ impl Workers {
 
     /// Waits for their end.
     pub(super) fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock());
-        for thread in threads {
-            // A panic was dealt with where it happened.
-            let _ended = thread.join();
+        // Whoever comes second waits for the first.
+        let mut threads = self.threads.lock();
+        for thread in threads.drain(..) {
+            // The last handle may be dropped by a task of one of them.
+            if thread.thread().id() != std::thread::current().id() {
+                // A panic was dealt with where it happened.
+                let _ended = thread.join();
+            }
         }
     }
 }

@@ -236,6 +236,11 @@ impl Call<'_> {
     }
 
     fn switch_replies(&self) -> Result<Reply, Error> {
+        if self.state.in_exec.get() {
+            return Err(refuse(
+                "ERR a transaction cannot switch the replies of its connection",
+            ));
+        }
         let replies = match () {
             () if self.args.is(2, "ON") => Replies::On,
             () if self.args.is(2, "OFF") => Replies::Off,
