@@ -219,3 +219,17 @@ found in all:
         text.len()
     );
 }
+
+#[test]
+fn what_was_acknowledged_keeps_its_promise_when_the_class_is_left() {
+    for next in [Ack::No, Ack::Always] {
+        let disk = testing::disk();
+        let db = disk.open().unwrap();
+        db.set("k", "acknowledged within a second").unwrap();
+        db.set_ack(next).unwrap();
+        // No write follows.
+        db.advance(Duration::from_secs(2));
+        let db = disk.crash_and_reopen().unwrap();
+        assert!(db.exists("k").unwrap(), "{next:?}");
+    }
+}

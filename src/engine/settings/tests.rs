@@ -245,18 +245,3 @@ fn a_setting_is_not_changed_from_under_the_lock_of_a_shard() {
     db.set_max_memory(1 << 30, EvictionPolicy::AllKeysLru)
         .unwrap();
 }
-
-#[test]
-fn what_was_acknowledged_keeps_its_promise_when_the_class_is_left() {
-    use crate::testing;
-    for next in [Ack::No, Ack::Always] {
-        let disk = testing::disk();
-        let db = disk.open().unwrap();
-        db.set("k", "acknowledged within a second").unwrap();
-        db.set_ack(next).unwrap();
-        // No write follows.
-        db.advance(std::time::Duration::from_secs(2));
-        let db = disk.crash_and_reopen().unwrap();
-        assert!(db.exists("k").unwrap(), "{next:?}");
-    }
-}
