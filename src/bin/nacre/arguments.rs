@@ -159,7 +159,7 @@ fn activity(parser: &mut Parser) -> Result<Task, Failure> {
     Ok(task.map_or_else(|| Task::Print(activity::HELP.to_owned()), Task::Activity))
 }
 
-/// As [`activity`].
+/// The rest of the command line of `serve`, which has its own help too.
 fn serve(parser: &mut Parser) -> Result<Task, Failure> {
     let task = match serve::parse(parser) {
         Err(Failure::Usage(text)) => return Err(Failure::UsageOf("serve", text)),
