@@ -413,6 +413,26 @@ impl Db {
         self.engine().settings.set_compaction(policy);
     }
 
+    /// Runs `work` on this thread and acknowledges all that it writes to this database at once, when it ends: one write
+    /// to the file, and one sync under [`Ack::Always`], instead of one for each operation. They are no transaction:
+    /// others see each of them at once, and a crash may leave a beginning of them. What an operation
+    /// answers within `work` is so in memory; it is as safe as the ack class says once this returns.
+    ///
+    /// ```
+    /// # use nacredb::{Db, Error, prelude::*};
+    /// # let db = Db::open_in_memory();
+    /// db.together(|| (0..100).try_for_each(|n| db.set(format!("key {n}"), "v")))??;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StorageError::Unconfirmed`] if it is all applied, and the file may not have it.
+    pub fn together<R>(&self, work: impl FnOnce() -> R) -> Result<R, Error> {
+        let (result, confirmed) = self.engine().together(work);
+        confirmed?;
+        Ok(result)
+    }
+
     /// Waits until everything written so far is on disk, whatever the ack class.
     ///
     /// # Errors

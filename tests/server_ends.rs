@@ -183,3 +183,20 @@ fn a_transaction_cannot_switch_replies_off() {
     );
     assert_eq!(socket.hear(), "+PONG\\r\\n");
 }
+
+/// Each write of a pipeline was written to the file by itself, and synced by itself where the ack class asks.
+#[test]
+fn the_writes_of_a_pipeline_are_acknowledged_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = Db::builder().ack(nacredb::Ack::Always);
+    let db = builder.open(dir.path().join("db")).unwrap();
+    let server = start(&db);
+    let mut socket = Socket::tcp(&server);
+    let syncs = || db.stats().unwrap().file.unwrap().log.syncs;
+    let before = syncs();
+    socket.send("SET k v\r\n".repeat(2000).as_bytes());
+    (0..2000).for_each(|_| assert_eq!(socket.hear(), "+OK\\r\\n"));
+    assert!(syncs() - before < 200, "{}", syncs() - before);
+    let file = db.stats().unwrap().file.unwrap();
+    assert_eq!(file.durable_lsn, file.end_lsn);
+}

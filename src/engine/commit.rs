@@ -312,7 +312,7 @@ impl Engine {
             self.finish_waits(*waits);
         }
         match (pending.end_lsn, pending.refused) {
-            (Some(end_lsn), _) => self.acknowledge(end_lsn),
+            (Some(end_lsn), _) => self.acknowledge_in_turn(end_lsn),
             (None, Some(error)) => Err(error),
             (None, None) => Ok(()),
         }

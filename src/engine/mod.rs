@@ -23,6 +23,7 @@ pub(crate) mod settings;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod syncer;
+pub(crate) mod together;
 pub(crate) mod transaction;
 pub(crate) mod uses;
 pub(crate) mod waiters;

@@ -233,11 +233,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         limit.hard_bytes != 0 || unsent < UNSENT_BYTES_MAX
     }
 
-    /// Runs the requests that are whole.
+    /// Runs the requests that are whole. Their answers are sent when all that they wrote is acknowledged.
     fn execute(&mut self, _context: &mut Context<'_>) -> Step {
         if !self.may_run() {
             return Step::Nothing;
         }
+        let hub = std::sync::Arc::clone(&self.client.state.hub);
+        let unanswered = self.out.len();
+        match hub.db.together(|| self.execute_all()) {
+            Ok(step) => step,
+            Err(error) => {
+                // Which of them is in the file nobody knows: no answer would be true.
+                self.out.truncate(unanswered);
+                write_error(&mut self.out, &error.to_string());
+                self.closes = true;
+                self.waiting = None;
+                Step::Done
+            }
+        }
+    }
+
+    fn execute_all(&mut self) -> Step {
         let mut step = Step::Nothing;
         let mut began_ns = None;
         let mut turn_ends_ns = u64::MAX;
